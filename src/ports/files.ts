@@ -1,0 +1,37 @@
+/**
+ * What orch wants from the file system for its own state. Everything durable goes through here, so
+ * that a test can make the Nth write fail or forget what was not synced.
+ */
+
+/** A file that only grows, and is on disk when `append` returns. Synchronous: nothing may act in between. */
+export interface AppendFile {
+  /** Writes, then fdatasync. @throws the system's error, unchanged; never retried */
+  append(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export interface FilesPort {
+  /** Undefined when there is no such file. */
+  read(path: string): Uint8Array | undefined;
+  readText(path: string): string | undefined;
+  exists(path: string): boolean;
+  /** Bytes; undefined when there is no such file. */
+  size(path: string): number | undefined;
+  /** Milliseconds since 1970; undefined when there is no such file. */
+  modifiedAtMs(path: string): number | undefined;
+  /** Names in a folder, sorted; empty when it does not exist. */
+  list(folder: string): string[];
+  makeFolder(path: string): void;
+  /** Temporary name, fsync, rename, fsync of the folder: whole or not at all, durable. */
+  replace(path: string, bytes: Uint8Array | string): void;
+  /** As `replace`, but false when the path is taken: of two processes exactly one gets true. */
+  createExclusive(path: string, bytes: Uint8Array | string): boolean;
+  /** Opens or makes; a new file's name is durable when this returns. */
+  openAppend(path: string): AppendFile;
+  /** Cuts a file to a length and syncs it. */
+  truncate(path: string, sizeBytes: number): void;
+  /** A file or a whole folder; nothing happens when it is not there. */
+  remove(path: string): void;
+  /** Calls back after changes in a folder, possibly too often, never too seldom. */
+  watch(folder: string, changed: () => void): Disposable;
+}

@@ -1,0 +1,138 @@
+/**
+ * What orch wants from git, in orch's own words. Two adapters keep this contract (the git command
+ * line; isomorphic-git where there is no git program) and one conformance suite holds both to the
+ * same object ids.
+ *
+ * Nothing here touches the user's index, HEAD, branch, stash or hooks, except `adoptCommit`, which
+ * says so.
+ */
+
+/** 40 (sha1) or 64 (sha256) hex digits. */
+export type Oid = string;
+
+export interface Repository {
+  /** Absolute, symbolic links resolved. */
+  readonly worktree: string;
+  /** `.git` of this worktree. */
+  readonly gitDir: string;
+  /** Shared by all worktrees of the repository; holds `orch/`. */
+  readonly commonDir: string;
+}
+
+export interface Head {
+  /** Null in a repository without commits. */
+  readonly oid: Oid | null;
+  /** `refs/heads/main`; null when detached. */
+  readonly ref: string | null;
+}
+
+export type LeftOutReason = 'too_large' | 'nested_repository' | 'newly_unignored' | 'unreadable';
+
+export interface LeftOut {
+  readonly path: string;
+  readonly reason: LeftOutReason;
+  readonly sizeBytes?: number;
+}
+
+export interface SnapshotRequest {
+  /** Absolute path of the run's private index; made from the user's index when it does not exist. */
+  readonly index: string;
+  /** Paths (files or folders, relative to the top) whose state in the index stays as it is. */
+  readonly exclude: readonly string[];
+  /** Files not tracked yet that are larger are left out and named. */
+  readonly maxFileSizeBytes: number;
+}
+
+export interface Snapshot {
+  readonly tree: Oid;
+  readonly leftOut: readonly LeftOut[];
+}
+
+export interface CommitRequest {
+  readonly tree: Oid;
+  readonly parents: readonly Oid[];
+  readonly message: string;
+}
+
+export interface RefUpdate {
+  readonly ref: string;
+  /** Null deletes. */
+  readonly to: Oid | null;
+  /** What the ref must be now: null, it must not exist; undefined, anything. */
+  readonly from?: Oid | null;
+}
+
+export interface Commit {
+  readonly oid: Oid;
+  readonly tree: Oid;
+  readonly parents: readonly Oid[];
+  readonly message: string;
+  /** Seconds since 1970. */
+  readonly committedAt: number;
+}
+
+export interface TreeEntry {
+  readonly path: string;
+  readonly mode: string;
+  readonly oid: Oid;
+}
+
+export interface Change {
+  readonly path: string;
+  readonly status: 'added' | 'deleted' | 'modified';
+  readonly oldMode: string;
+  readonly newMode: string;
+  readonly oldOid: Oid;
+  readonly newOid: Oid;
+}
+
+export interface GitPort {
+  readonly kind: 'git' | 'embedded';
+  readonly repository: Repository;
+
+  head(): Promise<Head>;
+  /** The tree of the user's index as it is now; null when it cannot be written (unmerged paths). */
+  userIndexTree(): Promise<Oid | null>;
+
+  /** Brings the private index up to the work tree and writes its tree. Objects are durable when it returns. */
+  snapshot(request: SnapshotRequest): Promise<Snapshot>;
+  /** The same tree with some files replaced or (null) removed. */
+  treeWithFiles(tree: Oid, files: ReadonlyMap<string, Uint8Array | null>): Promise<Oid>;
+  /** The same tree without a path. */
+  emptyTree(): Promise<Oid>;
+  commit(request: CommitRequest): Promise<Oid>;
+  /** All or nothing. @throws OrchError ORCH_REF_MOVED when a `from` does not hold */
+  updateRefs(updates: readonly RefUpdate[]): Promise<void>;
+  /** True when every object of `oid` that is not reachable from `known` is there. */
+  isComplete(oid: Oid, known: readonly Oid[]): Promise<boolean>;
+
+  resolve(revision: string): Promise<Oid | null>;
+  listRefs(prefix: string): Promise<{ readonly ref: string; readonly oid: Oid }[]>;
+  readCommit(oid: Oid): Promise<Commit>;
+  /** First parents from `tip` until `stop` (not included) or the root, newest first. */
+  firstParents(tip: Oid, stop: Oid | null): Promise<Commit[]>;
+  isAncestor(ancestor: Oid, descendant: Oid): Promise<boolean>;
+  /** Null when there is no such file. */
+  readFile(revision: Oid, path: string): Promise<Uint8Array | null>;
+  /** Files below a path ('' for all), recursively. */
+  listFiles(revision: Oid, path: string): Promise<TreeEntry[]>;
+  diffTrees(from: Oid, to: Oid): Promise<Change[]>;
+  /** A unified diff for people. */
+  diffText(from: Oid, to: Oid, options: { readonly color: boolean; readonly stat: boolean }): Promise<string>;
+
+  /**
+   * Paths that stand in the way of going from one tree to another: in neither tree at that path but
+   * on disk (ignored or left-out files), and would be overwritten.
+   */
+  inTheWay(from: Oid, to: Oid, exclude: readonly string[]): Promise<string[]>;
+  /** Writes and deletes only what differs, in the work tree alone; safe to repeat after a crash. */
+  restoreWorkTree(from: Oid, to: Oid, exclude: readonly string[]): Promise<void>;
+
+  /** Merge of two commits without touching anything; conflicting paths when it does not go. */
+  mergeTrees(ours: Oid, theirs: Oid): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }>;
+  /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
+  adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
+  /** Writes files below `path` of a commit into the work tree. */
+  checkOutPath(commit: Oid, path: string): Promise<void>;
+  setConfig(key: string, value: string): Promise<void>;
+}

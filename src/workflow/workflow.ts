@@ -1,0 +1,151 @@
+/**
+ * A workflow after it has been read: every default filled in, inheritance and nested workflows
+ * resolved, durations in milliseconds. This is what a run freezes into its run.json, so a field may
+ * be added but none renamed without a new `v` there.
+ *
+ * What people write (keys, units, shorthands) is schema.ts; expressions stay text here and are
+ * evaluated when their time comes (expressions.ts).
+ */
+
+export type StepKind = 'run' | 'agent' | 'mcp' | 'approval' | 'workflow';
+export type TriggerRule = 'all_success' | 'none_failed' | 'all_done' | 'one_success';
+export type Level = 'light' | 'standard' | 'strict';
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** Values of one matrix instance, in the order of the matrix keys. */
+export type MatrixValues = Readonly<Record<string, JsonValue>>;
+
+export interface InputSpec {
+  readonly type: 'string' | 'number' | 'boolean' | 'choice';
+  readonly required: boolean;
+  readonly default?: string | number | boolean;
+  readonly options?: readonly string[];
+  readonly description?: string;
+}
+
+export interface Timeout {
+  /** From start to end of one attempt; none when absent. */
+  readonly totalMs?: number;
+  /** Without output and without CPU time. */
+  readonly idleMs?: number;
+  /** Ready but not started. */
+  readonly queueMs?: number;
+}
+
+export interface Retry {
+  /** 1 means no retry. */
+  readonly maxAttempts: number;
+  /** First backoff; doubles each time, with full jitter. */
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+}
+
+export interface CacheSetting {
+  /** How long an entry may be used; for ever when absent. */
+  readonly ttlMs?: number;
+}
+
+export interface MatrixInstance {
+  /** What stands in the brackets of the instance's id: `index` of `implement(index)`. */
+  readonly label: string;
+  readonly values: MatrixValues;
+}
+
+/** A matrix is known when the file is read, or is an expression that is known when its needs are done. */
+export type Matrix =
+  | { readonly kind: 'static'; readonly instances: readonly MatrixInstance[] }
+  | { readonly kind: 'dynamic'; readonly expression: string };
+
+export interface Step {
+  /** Full id: `outer/inner` for a step of a nested workflow. */
+  readonly id: string;
+  readonly kind: StepKind;
+  /** The `workflow` step this one belongs to; absent at the top. Names in expressions are looked up there. */
+  readonly parent?: string;
+  readonly name?: string;
+  /** Full ids. */
+  readonly needs: readonly string[];
+  readonly triggerRule: TriggerRule;
+  readonly when?: string;
+  readonly matrix?: Matrix;
+  /** Shell script, run with `sh -c`. */
+  readonly run?: string;
+  readonly approval?: { readonly message: string; readonly timeoutMs?: number };
+  /** A nested workflow: values for its inputs; `path` is only for people. */
+  readonly workflow?: {
+    readonly path: string;
+    readonly with: Readonly<Record<string, JsonValue>>;
+    readonly inputs: Readonly<Record<string, InputSpec>>;
+    readonly outputs: Readonly<Record<string, string>>;
+  };
+  /** As written, for the kinds that are not built yet. */
+  readonly agent?: JsonValue;
+  readonly mcp?: JsonValue;
+  readonly continueOnError: boolean;
+  readonly timeout: Timeout;
+  readonly retry: Retry;
+  /** Values may hold expressions. The workflow's own `env` is already merged in below the step's. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly uses: Readonly<Record<string, number>>;
+  /** Globs relative to the repository's top. */
+  readonly reads: readonly string[];
+  readonly produces: readonly string[];
+  readonly cache?: CacheSetting;
+  readonly estimateMs?: number;
+  readonly category: string;
+  /** The author's own cut. */
+  readonly wave?: number;
+  /** Where in the file it stands, for messages at run time. */
+  readonly spot: { readonly file: string; readonly line: number; readonly column: number };
+}
+
+export interface Gate {
+  readonly name: string;
+  readonly run: string;
+  /** After every wave, or once before the last checkpoint. */
+  readonly on: 'wave' | 'end';
+  readonly level: Level;
+  readonly timeout: Timeout;
+  readonly retry: Retry;
+  readonly env: Readonly<Record<string, string>>;
+  /** What its result depends on; the whole tree when empty. */
+  readonly reads: readonly string[];
+  readonly cache?: CacheSetting;
+  readonly estimateMs?: number;
+}
+
+export interface WavesSetting {
+  readonly auto: boolean;
+  readonly max: number;
+  readonly minSteps: number;
+}
+
+export interface Workflow {
+  readonly name: string;
+  readonly description?: string;
+  /** Path of the file, relative to the repository's top where it lies inside. */
+  readonly file: string;
+  readonly strategy: string;
+  readonly workspace: 'in-place' | 'isolated';
+  readonly concurrency?: number;
+  readonly failFast: boolean;
+  readonly onFailure: 'keep' | 'rollback';
+  readonly inputs: Readonly<Record<string, InputSpec>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pools: Readonly<Record<string, number>>;
+  readonly waves: WavesSetting;
+  readonly checkpoint: { readonly retentionMs: number; readonly maxFileSizeBytes: number };
+  /** In the order of the file; a nested workflow's steps follow their `workflow` step. */
+  readonly steps: readonly Step[];
+  readonly gates: readonly Gate[];
+  /** As written; used by what later versions build. */
+  readonly budget?: JsonValue;
+  readonly conflicts?: JsonValue;
+  readonly notify?: JsonValue;
+}
