@@ -118,7 +118,11 @@ export interface GitPort {
   listFiles(revision: Oid, path: string): Promise<TreeEntry[]>;
   diffTrees(from: Oid, to: Oid): Promise<Change[]>;
   /** A unified diff for people. */
-  diffText(from: Oid, to: Oid, options: { readonly color: boolean; readonly stat: boolean }): Promise<string>;
+  diffText(
+    from: Oid,
+    to: Oid,
+    options: { readonly color: boolean; readonly stat: boolean },
+  ): Promise<string>;
 
   /**
    * Paths that stand in the way of going from one tree to another: in neither tree at that path but
@@ -129,7 +133,10 @@ export interface GitPort {
   restoreWorkTree(from: Oid, to: Oid, exclude: readonly string[]): Promise<void>;
 
   /** Merge of two commits without touching anything; conflicting paths when it does not go. */
-  mergeTrees(ours: Oid, theirs: Oid): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }>;
+  mergeTrees(
+    ours: Oid,
+    theirs: Oid,
+  ): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }>;
   /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
   adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
   /** Writes files below `path` of a commit into the work tree. */
