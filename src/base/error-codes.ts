@@ -9,6 +9,92 @@ interface ErrorCodeEntry {
 }
 
 export const ERROR_CODES = {
+  ORCH_JOURNAL_DAMAGED: {
+    exit: 'refused',
+    meaning: "A run's journal does not parse; nothing was changed.",
+  },
+  ORCH_JOURNAL_NEWER: {
+    exit: 'environment',
+    meaning: 'A record was written by a newer version of orch than this one.',
+  },
+  ORCH_FILE_NOT_FOUND: {
+    exit: 'usage',
+    meaning: 'A file named on the command line or in another file does not exist.',
+  },
+  ORCH_FILE_UNREADABLE: {
+    exit: 'usage',
+    meaning: 'A file cannot be read as YAML safely: too large, too deep, or not text.',
+  },
+  ORCH_YAML_SYNTAX: { exit: 'usage', meaning: 'A file is not valid YAML.' },
+  ORCH_DUPLICATE_KEY: {
+    exit: 'usage',
+    meaning: 'A key stands twice in the same map, or two ids differ only in case.',
+  },
+  ORCH_UNKNOWN_KEY: { exit: 'usage', meaning: 'A key is not known at this place.' },
+  ORCH_MISSING_KEY: { exit: 'usage', meaning: 'A key that must be there is missing.' },
+  ORCH_WRONG_TYPE: {
+    exit: 'usage',
+    meaning: 'A value has the wrong type, such as text where a list belongs.',
+  },
+  ORCH_INVALID_VALUE: { exit: 'usage', meaning: 'A value has the right type and is not allowed.' },
+  ORCH_INVALID_DURATION: {
+    exit: 'usage',
+    meaning: 'A duration is not written as 90s, 20m or 1h30m.',
+  },
+  ORCH_INVALID_SIZE: { exit: 'usage', meaning: 'A size is not written as 500KB or 10MB.' },
+  ORCH_INVALID_GLOB: {
+    exit: 'usage',
+    meaning: 'A path or glob leaves the repository or cannot be matched.',
+  },
+  ORCH_INVALID_ID: { exit: 'usage', meaning: 'An id or name has characters that are not allowed.' },
+  ORCH_UNKNOWN_STEP: { exit: 'usage', meaning: 'A step is named that is not defined.' },
+  ORCH_CYCLE: {
+    exit: 'usage',
+    meaning: 'Steps, templates or nested workflows wait for each other in a circle.',
+  },
+  ORCH_STEP_KIND: {
+    exit: 'usage',
+    meaning: 'A step does nothing, does two things, or has a key of another kind of step.',
+  },
+  ORCH_POOL: {
+    exit: 'usage',
+    meaning: 'A step uses a pool that is not defined, or more of it than there is.',
+  },
+  ORCH_EXPRESSION: {
+    exit: 'usage',
+    meaning: 'An expression ${{ }} does not parse, or names something that does not exist there.',
+  },
+  ORCH_EXPRESSION_IN_RUN: {
+    exit: 'usage',
+    meaning: 'A script holds ${{ }}; values reach scripts through env only.',
+  },
+  ORCH_EXPRESSION_FAILED: {
+    exit: 'failed',
+    meaning: 'An expression could not be evaluated with the values at hand.',
+  },
+  ORCH_NOT_NEEDED: {
+    exit: 'usage',
+    meaning: 'An expression uses the result of a step that is not among its needs.',
+  },
+  ORCH_CACHE_READS: { exit: 'usage', meaning: 'A cached step does not say what it reads.' },
+  ORCH_RESERVED_NAME: { exit: 'usage', meaning: 'A name belongs to orch itself.' },
+  ORCH_MATRIX: {
+    exit: 'usage',
+    meaning: 'A matrix is empty, too large, has a value twice, or is no list.',
+  },
+  ORCH_WAVE: { exit: 'usage', meaning: 'The wave of a step contradicts its needs.' },
+  ORCH_NESTED: { exit: 'usage', meaning: 'A nested workflow cannot be used like this.' },
+  ORCH_EXTENDS: { exit: 'usage', meaning: 'A template cannot be used like this.' },
+  ORCH_DUPLICATE_NAME: { exit: 'usage', meaning: 'Two gates of one workflow have the same name.' },
+  ORCH_UNKNOWN_INPUT: {
+    exit: 'usage',
+    meaning: 'A value is given for an input that the workflow does not declare.',
+  },
+  ORCH_MISSING_INPUT: { exit: 'usage', meaning: 'A required input has no value.' },
+  ORCH_INVALID_INPUT: {
+    exit: 'usage',
+    meaning: "A value does not fit the input's type or choices.",
+  },
   ORCH_USAGE: { exit: 'usage', meaning: 'A command was called with wrong arguments or options.' },
   ORCH_INTERNAL: {
     exit: 'failed',

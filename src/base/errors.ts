@@ -24,6 +24,8 @@ export interface SourceSpot {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** Characters the text in question takes, for the carets below it; 1 when absent. */
+  readonly length?: number;
 }
 
 export interface Remedy {
