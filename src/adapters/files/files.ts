@@ -1,0 +1,123 @@
+/**
+ * The file system for real, synchronous: orch's own state is small, and nothing may act between a
+ * write and the moment it is on disk. How a file becomes durable is durable.ts; errors of the system
+ * pass through unchanged, because only the caller knows what they mean. Each effect stands between
+ * two crash points.
+ */
+import {
+  closeSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { hasErrno } from '../../base/errors.ts';
+import type { AppendFile, FilesPort } from '../../ports/files.ts';
+import { crashPoint } from '../crash-point.ts';
+import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
+import { watchFolder } from './watch.ts';
+
+export function createFiles(): FilesPort {
+  return {
+    read: (path) => whenThere(() => readFileSync(path)),
+    readText: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    exists: (path) => whenThere(() => statSync(path)) !== undefined,
+    size: (path) => whenThere(() => statSync(path))?.size,
+    modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
+    list: listNames,
+    makeFolder,
+    replace: (path, bytes) => atCrashPoint('file replace', () => replaceFile(path, bytes)),
+    createExclusive: (path, bytes) => atCrashPoint('file create', () => createFile(path, bytes)),
+    openAppend,
+    truncate: (path, sizeBytes) => atCrashPoint('file truncate', () => cutFile(path, sizeBytes)),
+    remove,
+    watch: (folder, changed) => watchFolder(folder, changed),
+  };
+}
+
+function atCrashPoint<T>(effect: string, perform: () => T): T {
+  crashPoint(`${effect}:before`);
+  const result = perform();
+  crashPoint(`${effect}:after`);
+  return result;
+}
+
+/** Undefined when there is no such file; ENOTDIR says the same about a path through a file. */
+function whenThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/** Without the temporary files that a crash left: nobody may take one for a record. */
+function listNames(folder: string): string[] {
+  const names = whenThere(() => readdirSync(folder)) ?? [];
+  return names.filter((name) => !isTemporaryName(name)).sort();
+}
+
+function makeFolder(given: string): void {
+  const path = resolve(given);
+  if (whenThere(() => statSync(path))?.isDirectory()) return;
+  atCrashPoint('folder make', () => {
+    const topmost = mkdirSync(path, { recursive: true });
+    if (topmost === undefined) return; // Another process was faster.
+    // Each new name is durable once the folder that holds it is synced.
+    for (let folder = path; ; folder = dirname(folder)) {
+      syncFolder(dirname(folder));
+      if (folder === topmost || folder === dirname(folder)) return;
+    }
+  });
+}
+
+function openAppend(path: string): AppendFile {
+  const exists = whenThere(() => statSync(path)) !== undefined;
+  const fd = exists ? openSync(path, 'a') : atCrashPoint('file create', () => openNew(path));
+  return {
+    append: (bytes) =>
+      atCrashPoint('journal append', () => {
+        writeFully(fd, bytes);
+        fdatasyncSync(fd);
+      }),
+    close: () => closeSync(fd),
+  };
+}
+
+function openNew(path: string): number {
+  const fd = openSync(path, 'a');
+  try {
+    syncFolder(dirname(path));
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return fd;
+}
+
+function cutFile(path: string, sizeBytes: number): void {
+  const fd = openSync(path, 'r+');
+  try {
+    ftruncateSync(fd, sizeBytes);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function remove(path: string): void {
+  // lstat, so that a link to nowhere is removed too.
+  if (whenThere(() => lstatSync(path)) === undefined) return;
+  atCrashPoint('file remove', () => {
+    rmSync(path, { recursive: true, force: true });
+    syncFolder(dirname(path));
+  });
+}

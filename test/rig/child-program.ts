@@ -1,0 +1,25 @@
+/**
+ * Runs a TypeScript program as a process of its own, so that a test can kill it, give it another
+ * user namespace or race two of it. The program is bundled first, because the oldest supported Node
+ * does not read TypeScript.
+ */
+import { join } from 'node:path';
+import { buildSync } from 'esbuild';
+
+/**
+ * @param source absolute path of a TypeScript file, all of whose imports are resolved here
+ * @param folder where the bundle is put; start it with `process.execPath <returned path>`
+ */
+export function bundleProgram(source: string, folder: string): string {
+  const outfile = join(folder, 'program.mjs');
+  buildSync({
+    entryPoints: [source],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+  });
+  return outfile;
+}
