@@ -82,6 +82,7 @@ export const ERROR_CODES = {
     exit: 'usage',
     meaning: 'A matrix is empty, too large, has a value twice, or is no list.',
   },
+  ORCH_UNKNOWN_STRATEGY: { exit: 'usage', meaning: 'There is no strategy of this name.' },
   ORCH_WAVE: { exit: 'usage', meaning: 'The wave of a step contradicts its needs.' },
   ORCH_NESTED: { exit: 'usage', meaning: 'A nested workflow cannot be used like this.' },
   ORCH_EXTENDS: { exit: 'usage', meaning: 'A template cannot be used like this.' },
@@ -96,6 +97,51 @@ export const ERROR_CODES = {
     meaning: "A value does not fit the input's type or choices.",
   },
   ORCH_USAGE: { exit: 'usage', meaning: 'A command was called with wrong arguments or options.' },
+  ORCH_SYSTEM: {
+    exit: 'environment',
+    meaning: 'The operating system refused: disk full, no permission, no more files or processes.',
+  },
+  ORCH_GIT_MISSING: { exit: 'environment', meaning: 'There is no git program on PATH.' },
+  ORCH_GIT_TOO_OLD: { exit: 'environment', meaning: 'The git program is older than 2.38.' },
+  ORCH_NOT_A_REPOSITORY: {
+    exit: 'environment',
+    meaning: 'The folder is not inside a git repository.',
+  },
+  ORCH_BARE_REPOSITORY: { exit: 'environment', meaning: 'The repository has no work tree.' },
+  ORCH_INSIDE_GIT_DIR: {
+    exit: 'environment',
+    meaning: 'The command was called from inside a .git folder.',
+  },
+  ORCH_GIT_UNSAFE: {
+    exit: 'environment',
+    meaning: 'Git refuses the repository because somebody else owns it.',
+  },
+  ORCH_GIT_READ_ONLY: {
+    exit: 'environment',
+    meaning: 'The .git folder or the work tree cannot be written.',
+  },
+  ORCH_DISK_FULL: { exit: 'environment', meaning: 'There is no space left on the disk.' },
+  ORCH_GIT_FAILED: {
+    exit: 'failed',
+    meaning: 'A git command failed; the message holds its own words.',
+  },
+  ORCH_NEEDS_GIT: {
+    exit: 'environment',
+    meaning: 'The embedded git cannot do this; the git program can.',
+  },
+  ORCH_REF_MOVED: {
+    exit: 'refused',
+    meaning: 'A ref is no longer what it was: something else wrote it.',
+  },
+  ORCH_BRANCH_IN_THE_WAY: {
+    exit: 'refused',
+    meaning: 'The name of a branch blocks names below it, such as orch and orch/<run>.',
+  },
+  ORCH_INDEX_LOCKED: { exit: 'refused', meaning: 'Another git command holds the index.' },
+  ORCH_FILES_IN_THE_WAY: {
+    exit: 'refused',
+    meaning: 'Files that no checkpoint holds would be overwritten.',
+  },
   ORCH_INTERNAL: {
     exit: 'failed',
     meaning: 'A bug in orch. Run again with --debug to see where, and report it.',
