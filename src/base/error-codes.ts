@@ -142,6 +142,10 @@ export const ERROR_CODES = {
     exit: 'refused',
     meaning: 'Files that no checkpoint holds would be overwritten.',
   },
+  ORCH_WORK_FILE_UNREADABLE: {
+    exit: 'environment',
+    meaning: 'A file of the work tree cannot be read.',
+  },
   ORCH_INTERNAL: {
     exit: 'failed',
     meaning: 'A bug in orch. Run again with --debug to see where, and report it.',
