@@ -7,8 +7,9 @@
  * says so.
  */
 
-/** 40 (sha1) or 64 (sha256) hex digits. */
-export type Oid = string;
+import type { Oid } from '../base/ids.ts';
+
+export type { Oid };
 
 export interface Repository {
   /** Absolute, symbolic links resolved. */

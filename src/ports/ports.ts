@@ -1,0 +1,20 @@
+/**
+ * Everything the world offers, in one bundle. The composition root (src/main.ts) makes it, lazily:
+ * a command that needs no world never pays for loading one.
+ */
+import type { Clock } from './clock.ts';
+import type { FilesPort } from './files.ts';
+import type { GitPort } from './git.ts';
+import type { ProcessPort } from './processes.ts';
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly files: FilesPort;
+  readonly processes: ProcessPort;
+  /**
+   * Opens the repository that holds a folder; the git program where there is one, else the embedded git.
+   * @param directory absolute path of any folder in the work tree
+   * @throws OrchError when there is no repository, or one that neither can work on
+   */
+  openGit(directory: string): Promise<GitPort>;
+}

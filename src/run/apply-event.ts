@@ -1,0 +1,240 @@
+/**
+ * Folds one event into the state, which it owns and changes. Resume is this function over the
+ * journal, and nothing else.
+ */
+import { unreachable } from '../base/errors.ts';
+import type {
+  CheckpointCreated,
+  CheckpointStarted,
+  GateFinished,
+  GateStarted,
+  PlanExpanded,
+  RequestReceived,
+  RunEvent,
+  RunResumed,
+  StepFinished,
+  StepSkipped,
+  StepStarted,
+  StepWaiting,
+} from './events.ts';
+import { endStep, expandMatrixNode, occupy, openWave, rebuildReadiness, requeue, vacate } from './readiness.ts';
+import { setBackAfterReboot, setBackFailures, setBackWave } from './set-back.ts';
+import { type Attempt, gateKey, gateOf, nodeOf, type RunState, stepStateOf, waveOf } from './state.ts';
+
+/** @throws Error when the event does not fit the plan; the journal's checksums hold, so that is a bug */
+export function applyEvent(state: RunState, event: RunEvent): void {
+  state.seq = event.seq;
+  switch (event.type) {
+    case 'run.started':
+      state.startedAt = event.at;
+      state.base = event.base;
+      state.epoch = event.epoch;
+      state.boot = event.boot;
+      waveOf(state, 0).status = 'open';
+      return;
+    case 'run.resumed':
+      return resumeRun(state, event);
+    case 'keeper.started':
+      state.keepers.set(event.slot, { ...event, boot: state.boot });
+      return;
+    case 'request.received':
+      return receiveRequest(state, event);
+    case 'plan.expanded':
+      return expandPlan(state, event);
+    case 'plan.changed': // The engine has put the new plan in place (create-state.ts, replacePlan).
+      return;
+    case 'wave.started':
+      waveOf(state, event.wave).startedAt = event.at;
+      return openWave(state, event.wave);
+    case 'step.started':
+      return startStep(state, event);
+    case 'step.waiting':
+      return waitForPerson(state, event);
+    case 'step.finished':
+      return finishStep(state, event);
+    case 'step.skipped':
+      return skipStep(state, event);
+    case 'wave.sealed':
+      waveOf(state, event.wave).status = 'sealed';
+      waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree };
+      return;
+    case 'gate.started':
+      return startGate(state, event);
+    case 'gate.finished':
+      return finishGate(state, event);
+    case 'checkpoint.started':
+      return startCheckpoint(state, event);
+    case 'checkpoint.created':
+      return createCheckpoint(state, event);
+    case 'wave.finished':
+      waveOf(state, event.wave).status = event.status;
+      waveOf(state, event.wave).endedAt = event.at;
+      return;
+    case 'wave.invalidated':
+      setBackWave(state, event.wave);
+      return rebuildReadiness(state);
+    case 'rollback.started':
+      state.rollbacks += 1;
+      state.rollbackOpen = {
+        to: event.to,
+        target: event.target,
+        rescue: event.rescue,
+        rescueCommit: event.rescue_commit,
+      };
+      return;
+    case 'rollback.done':
+      delete state.rollbackOpen;
+      state.standsAt = event.to;
+      return;
+    case 'run.waiting':
+      state.status = 'waiting';
+      return;
+    case 'run.interrupted':
+      state.status = 'interrupted';
+      return;
+    case 'run.finished':
+      state.status = event.status;
+      state.endedAt = event.at;
+      return;
+    case 'run.accepted':
+      state.acceptedAt = event.at;
+      return;
+    default:
+      return unreachable(event);
+  }
+}
+
+function resumeRun(state: RunState, event: RunResumed): void {
+  const rebooted = event.boot !== state.boot;
+  state.epoch = event.epoch;
+  state.boot = event.boot;
+  if (rebooted) setBackAfterReboot(state);
+  if (event.retry_failed) setBackFailures(state);
+  if (rebooted || event.retry_failed) rebuildReadiness(state);
+  if (state.status === 'waiting' || state.status === 'interrupted' || event.retry_failed) {
+    state.status = 'running';
+    delete state.endedAt;
+  }
+}
+
+function receiveRequest(state: RunState, event: RequestReceived): void {
+  if (event.request === 'cancel') {
+    state.cancelled = true;
+    return;
+  }
+  if (event.step === undefined) return;
+  const node = nodeOf(state, event.step);
+  const step = stepStateOf(state, node.index);
+  if (step.status !== 'waiting' || step.answer) return; // Answered twice: the first answer counts.
+  const { request, message } = event;
+  step.answer = { request, ...(message !== undefined && { message }) };
+  state.agenda.answers.push(node.index);
+}
+
+function expandPlan(state: RunState, event: PlanExpanded): void {
+  const instances = event.instances.map(({ id, values }) => ({ id, matrix: values }));
+  expandMatrixNode(state, nodeOf(state, event.step).index, instances);
+}
+
+function startStep(state: RunState, event: StepStarted): void {
+  const node = nodeOf(state, event.step);
+  const step = stepStateOf(state, node.index);
+  step.status = 'running';
+  delete step.retryAtMs;
+  step.attempts.push(newAttempt(event));
+  occupy(state, node);
+}
+
+function newAttempt(event: StepStarted | GateStarted): Attempt {
+  const { attempt, at, slot } = event as (StepStarted | GateStarted) & { at: string };
+  return { n: attempt, status: 'running', startedAt: at, ...(slot !== undefined && { slot }) };
+}
+
+function waitForPerson(state: RunState, event: StepWaiting & { readonly at: string }): void {
+  const node = nodeOf(state, event.step);
+  const step = stepStateOf(state, node.index);
+  step.status = 'waiting';
+  step.waitingFor = event.message;
+  if (event.until !== undefined) step.waitingUntilMs = Date.parse(event.until);
+  step.attempts.push({ n: event.attempt, status: 'waiting', startedAt: event.at });
+  state.waiting.add(node.index);
+}
+
+function finishStep(state: RunState, event: StepFinished & { readonly at: string }): void {
+  const node = nodeOf(state, event.step);
+  const step = stepStateOf(state, node.index);
+  vacate(state, node);
+  state.waiting.delete(node.index);
+  closeAttempt(step.attempts.at(-1), event);
+  const failure = event.failure?.kind;
+  if (failure === 'crash') step.crashes += 1;
+  else if (failure !== 'interrupted') step.counted += 1;
+  if (event.retry_at !== undefined || failure === 'interrupted') {
+    step.status = 'pending';
+    if (event.retry_at !== undefined) step.retryAtMs = Date.parse(event.retry_at);
+    return requeue(state, node.index);
+  }
+  step.status = event.status;
+  step.outputs = event.outputs;
+  endStep(state, node.index);
+}
+
+function closeAttempt(attempt: Attempt | undefined, event: (StepFinished | GateFinished) & { readonly at: string }): void {
+  if (attempt === undefined) throw new Error(`an attempt ended that never started: ${JSON.stringify(event)}`);
+  attempt.status = event.status;
+  attempt.endedAt = event.at;
+  attempt.exitCode = event.exit_code;
+  attempt.durationS = event.duration_s;
+  if (event.failure) attempt.failure = event.failure;
+  if (event.cache) attempt.cache = event.cache;
+  if (event.retry_at !== undefined) attempt.retryAt = event.retry_at;
+  if (event.type === 'step.finished' && event.ref) attempt.ref = event.ref;
+}
+
+function skipStep(state: RunState, event: StepSkipped): void {
+  const node = nodeOf(state, event.step);
+  const step = stepStateOf(state, node.index);
+  step.status = 'skipped';
+  step.skipped = { reason: event.reason, detail: event.detail };
+  endStep(state, node.index);
+}
+
+function startGate(state: RunState, event: GateStarted): void {
+  const gate = gateOf(state, event.wave, event.gate);
+  gate.status = 'running';
+  delete gate.retryAtMs;
+  gate.attempts.push(newAttempt(event));
+  state.runningGates.add(gateKey(event.wave, event.gate));
+}
+
+function finishGate(state: RunState, event: GateFinished & { readonly at: string }): void {
+  const gate = gateOf(state, event.wave, event.gate);
+  closeAttempt(gate.attempts.at(-1), event);
+  state.runningGates.delete(gateKey(event.wave, event.gate));
+  const failure = event.failure?.kind;
+  if (failure === 'crash') gate.crashes += 1;
+  else if (failure !== 'interrupted') gate.counted += 1;
+  const again = event.retry_at !== undefined || failure === 'interrupted';
+  gate.status = again ? 'pending' : event.status;
+  if (event.retry_at !== undefined) gate.retryAtMs = Date.parse(event.retry_at);
+}
+
+function startCheckpoint(state: RunState, event: CheckpointStarted): void {
+  waveOf(state, event.wave).status = 'checkpointing';
+  waveOf(state, event.wave).behind = true;
+  state.checkpointOpen = {
+    wave: event.wave,
+    tree: event.tree,
+    parent: event.parent,
+    status: event.status,
+    events: state.seq,
+  };
+  state.frontier = event.wave + 1;
+}
+
+function createCheckpoint(state: RunState, event: CheckpointCreated & { readonly at: string }): void {
+  const tree = state.checkpointOpen?.tree ?? '';
+  state.checkpoints.push({ wave: event.wave, commit: event.commit, tree, at: event.at });
+  delete state.checkpointOpen;
+  delete state.standsAt;
+}

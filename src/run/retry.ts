@@ -1,0 +1,39 @@
+/**
+ * Whether an attempt that failed is followed by another, and when: exponential backoff with full
+ * jitter, so that many steps that failed together do not come back together.
+ * @see "Exponential Backoff And Jitter", AWS Architecture Blog, 2015
+ */
+import type { Retry } from '../workflow/workflow.ts';
+import type { FailureKind } from './events.ts';
+
+/** A process that was lost (a reboot, the kernel's memory killer) is started again this often. */
+export const MAX_CRASHES = 3;
+
+/** What can succeed when it is tried again; a mistake in the workflow or a person's no cannot. */
+const RETRIABLE: ReadonlySet<FailureKind> = new Set([
+  'exit',
+  'timeout',
+  'stall',
+  'signal',
+  'missing_output',
+  'bad_output',
+]);
+
+export interface FailedAttempt {
+  readonly kind: FailureKind;
+  /** Attempts that counted before this one. */
+  readonly counted: number;
+  /** Lost processes before this one. */
+  readonly crashes: number;
+}
+
+/**
+ * @param random in [0, 1)
+ * @returns milliseconds until the next attempt; undefined when there is none
+ */
+export function retryDelayMs(retry: Retry, attempt: FailedAttempt, random: number): number | undefined {
+  if (attempt.kind === 'crash') return attempt.crashes + 1 < MAX_CRASHES ? 0 : undefined;
+  if (!RETRIABLE.has(attempt.kind) || attempt.counted + 1 >= retry.maxAttempts) return undefined;
+  const ceilingMs = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** attempt.counted);
+  return Math.round(random * ceilingMs);
+}

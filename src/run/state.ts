@@ -1,0 +1,229 @@
+/**
+ * Everything known of a run: the fold of its journal over its plan. Status, progress, resume and
+ * every report are read off this.
+ *
+ * The fold (apply-event.ts) owns a state and changes it in place: a copy per event is quadratic.
+ * What can be derived from step statuses alone (open needs, what is ready) is kept beside them so
+ * that nobody ever scans all steps; readiness.ts keeps it right.
+ */
+import type { Oid } from '../base/ids.ts';
+import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import type { JsonValue, Workflow } from '../workflow/workflow.ts';
+import type { CacheUse, Failure, RunEndStatus, StepEndStatus } from './events.ts';
+import { ReadyQueue } from './ready-queue.ts';
+
+export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
+export type StepStatus = 'pending' | 'running' | 'waiting' | 'skipped' | StepEndStatus;
+
+export interface Attempt {
+  readonly n: number;
+  status: 'running' | 'waiting' | StepEndStatus;
+  readonly startedAt: string;
+  readonly slot?: number;
+  endedAt?: string;
+  exitCode?: number | null;
+  durationS?: number;
+  failure?: Failure;
+  cache?: CacheUse;
+  ref?: string | null;
+  retryAt?: string;
+}
+
+export interface StepState {
+  status: StepStatus;
+  attempts: Attempt[];
+  /** Attempts that count against `retry`. */
+  counted: number;
+  /** Attempts that ended because their process was lost. */
+  crashes: number;
+  outputs: Readonly<Record<string, string>>;
+  /** Wall clock, milliseconds since 1970. */
+  retryAtMs?: number;
+  waitingUntilMs?: number;
+  waitingFor?: string;
+  answer?: { readonly request: 'approve' | 'reject'; readonly message?: string };
+  skipped?: { readonly reason: string; readonly detail: string };
+}
+
+export type GateStatus = 'pending' | 'running' | StepEndStatus;
+
+export interface GateState {
+  readonly name: string;
+  status: GateStatus;
+  attempts: Attempt[];
+  counted: number;
+  crashes: number;
+  retryAtMs?: number;
+}
+
+export type WaveStatus = 'planned' | 'open' | 'sealed' | 'checkpointing' | RunEndStatus;
+
+export interface WaveState {
+  /** Null for wave 0, the state before the run. */
+  readonly plan: PlanWave | null;
+  status: WaveStatus;
+  /** Leaf steps of the wave that have not ended. */
+  open: number;
+  /** A step of it failed for good (and the run went on, without fail_fast). */
+  failed: boolean;
+  /** Its checkpoint was started: later waves may open. */
+  behind: boolean;
+  sealed?: { readonly commit: Oid; readonly tree: Oid };
+  gates: GateState[];
+  startedAt?: string;
+  endedAt?: string;
+}
+
+export interface Checkpoint {
+  readonly wave: number;
+  readonly commit: Oid;
+  readonly tree: Oid;
+  readonly at: string;
+}
+
+/** What has to be done without any process: judged by readiness.ts, taken up by decide.ts. */
+export interface Agenda {
+  readonly ready: ReadyQueue;
+  readonly skips: { readonly node: number; readonly reason: SkipReason; readonly detail: string }[];
+  readonly failures: { readonly node: number; readonly failure: Failure }[];
+  readonly expansions: number[];
+  readonly approvals: number[];
+  readonly answers: number[];
+  /** Heap of steps and gates that may be tried again at `atMs`. */
+  readonly retries: { readonly node: number; readonly atMs: number }[];
+  /** By wave: steps whose needs have ended before their wave was opened. */
+  readonly parked: number[][];
+}
+
+export type SkipReason = 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
+
+export interface KeeperRecord {
+  readonly slot: number;
+  readonly pid: number;
+  readonly start: string;
+  /** Boot id of the machine then: a keeper does not outlive a reboot. */
+  readonly boot: string;
+}
+
+export interface RunState {
+  readonly run: string;
+  workflow: Workflow;
+  plan: Plan;
+  readonly inputs: Readonly<Record<string, JsonValue>>;
+  status: RunStatus;
+  /** Number of the last event. */
+  seq: number;
+  epoch: number;
+  boot: string;
+  base: Oid | null;
+  startedAt: string;
+  endedAt?: string;
+
+  /** The plan's nodes and those of matrices expanded since. */
+  nodes: PlanNode[];
+  dependents: number[][];
+  /** By node of a nested workflow: what lies in it. */
+  children: number[][];
+  readonly indexOf: Map<string, number>;
+  steps: StepState[];
+  /** By node: needs that have not ended, plus one while its nested workflow is not open. */
+  openNeeds: number[];
+  /** By node: children of a nested workflow that have not ended. */
+  openChildren: number[];
+  /** By node of a nested workflow: values of its inputs once it is open. */
+  readonly scopes: Map<number, Readonly<Record<string, JsonValue>>>;
+
+  waves: WaveState[];
+  /** First wave whose checkpoint has not been started. */
+  frontier: number;
+  readonly running: Set<number>;
+  readonly runningGates: Set<string>;
+  readonly waiting: Set<number>;
+  readonly pools: { readonly free: Map<string, number> };
+  agenda: Agenda;
+  /** Leaf steps that have not ended although they run whatever fails (trigger_rule all_done). */
+  cleanupOpen: number;
+  /** Leaf steps in all. */
+  leaves: number;
+  /** A step failed for good. */
+  failing: boolean;
+  cancelled: boolean;
+  readonly keepers: Map<number, KeeperRecord>;
+
+  checkpoints: Checkpoint[];
+  checkpointOpen?: {
+    readonly wave: number;
+    readonly tree: Oid;
+    readonly parent: Oid | null;
+    readonly status: 'running' | RunEndStatus;
+    /** Events up to and including checkpoint.started. */
+    readonly events: number;
+  };
+  rollbackOpen?: {
+    readonly to: number;
+    readonly target: Oid;
+    readonly rescue: string;
+    readonly rescueCommit: Oid;
+  };
+  /** Wave whose tree the work tree was last known to have after a rollback; absent: the newest. */
+  standsAt?: number;
+  rollbacks: number;
+  acceptedAt?: string;
+  counts: { passed: number; failed: number; skipped: number; cancelled: number };
+}
+
+/** True for nodes that do work and have events: steps and matrices not yet expanded. */
+export function isLeaf(node: PlanNode): boolean {
+  return node.kind === 'step' || node.kind === 'dynamic';
+}
+
+export function hasEnded(status: StepStatus): boolean {
+  return status !== 'pending' && status !== 'running' && status !== 'waiting';
+}
+
+/** The node of an id. @throws Error when there is none: the caller has checked, or the journal lies. */
+export function nodeOf(state: RunState, id: string): PlanNode {
+  const node = state.nodes[state.indexOf.get(id) ?? -1];
+  if (node === undefined) throw new Error(`the journal names step ${id}, which the plan does not have`);
+  return node;
+}
+
+export function stepStateOf(state: RunState, index: number): StepState {
+  const step = state.steps[index];
+  if (step === undefined) throw new Error(`no step ${index}`);
+  return step;
+}
+
+export function waveOf(state: RunState, wave: number): WaveState {
+  const found = state.waves[wave];
+  if (found === undefined) throw new Error(`no wave ${wave}`);
+  return found;
+}
+
+export function gateOf(state: RunState, wave: number, name: string): GateState {
+  const gate = waveOf(state, wave).gates.find((candidate) => candidate.name === name);
+  if (gate === undefined) throw new Error(`no gate ${name} in wave ${wave}`);
+  return gate;
+}
+
+/** How a running gate is named in `runningGates`. */
+export function gateKey(wave: number, gate: string): string {
+  return `${wave}/${gate}`;
+}
+
+export function newStepState(): StepState {
+  return { status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} };
+}
+
+export function newAgenda(waveCount: number): Agenda {
+  return {
+    ready: new ReadyQueue(),
+    skips: [],
+    failures: [],
+    expansions: [],
+    approvals: [],
+    answers: [],
+    retries: [],
+    parked: Array.from({ length: waveCount }, () => []),
+  };
+}
