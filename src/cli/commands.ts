@@ -1,0 +1,21 @@
+/**
+ * The list of commands, in the order and under the headings of `orch --help`.
+ *
+ * To add one: write `register<Name>` in commands/<name>.ts and name it here. Registering must be cheap
+ * (it happens on every start): names, options and help only; the work is imported in the action.
+ */
+import type { Command } from 'commander';
+import { registerCompletion } from './commands/completion.ts';
+import type { CliContext } from './context.ts';
+
+/** Adds one command to the program. The context is complete only when the action runs. */
+export type RegisterCommand = (program: Command, context: CliContext) => void;
+
+export interface CommandGroup {
+  readonly heading: string;
+  readonly commands: readonly RegisterCommand[];
+}
+
+export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { heading: 'Housekeeping:', commands: [registerCompletion] },
+];

@@ -1,0 +1,82 @@
+/** The completion script for fish, with descriptions. */
+import { unreachable } from '../../base/errors.ts';
+import { type CommandShape, flattenCommands } from '../command-tree.ts';
+import { argumentRows, type Offer, optionOffer, ownName, quote } from './offers.ts';
+
+export function fishScript(root: CommandShape): string {
+  const all = flattenCommands(root);
+  const paths = all.filter((command) => command !== root).map((command) => quote(command.path));
+  const takers = all.flatMap((command) =>
+    command.options.filter((option) => option.takesValue).flatMap((option) => option.names),
+  );
+  const lines = all.flatMap((command) => fishLines(command, command === root));
+  return `# fish completion for orch; made by \`orch completion fish\`.
+function __orch_walk --description 'the command typed so far, then the number of its arguments'
+    set -l at
+    set -l arg 0
+    set -l skip 0
+    for word in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word ${[...new Set(takers)].map(quote).join(' ')}
+            set skip 1
+        else if string match -q -- '-*' $word
+            continue
+        else if contains -- (string join ' ' $at $word) ${paths.join(' ')}
+            set -a at $word
+        else
+            set arg (math $arg + 1)
+        end
+    end
+    string join ' ' -- $at
+    echo $arg
+end
+function __orch_at
+    set -l state (__orch_walk)
+    test "$state[1]" = "$argv[1]"; and begin
+        test (count $argv) = 1; or test "$argv[2]" = '*'; or test "$state[2]" = "$argv[2]"
+    end
+end
+function __orch_runs
+    git for-each-ref --format='%(refname:lstrip=3)' refs/heads/orch/ 2>/dev/null
+end
+complete -c orch -f
+${lines.join('\n')}
+`;
+}
+
+function fishLines(command: CommandShape, isRoot: boolean): string[] {
+  const here = (position?: string) =>
+    `-n ${quote(`__orch_at ${quote(command.path)}${position === undefined ? '' : ` ${quote(position)}`}`)}`;
+  const commands = command.commands.map((child) => {
+    const name = ownName(child);
+    return `complete -c orch ${here('0')} -a ${quote(name)} -d ${quote(child.description)}`;
+  });
+  const options = command.options.map((option) => {
+    const spellings = option.names.map((name) =>
+      name.startsWith('--') ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`,
+    );
+    const value = option.takesValue ? ` -r ${fishOffer(optionOffer(option))}` : '';
+    const where = isRoot ? '' : `${here()} `;
+    return `complete -c orch ${where}${spellings.join(' ')}${value} -d ${quote(option.description)}`;
+  });
+  const args = argumentRows(command).map(
+    ({ position, offer }) => `complete -c orch ${here(position)} ${fishOffer(offer)}`,
+  );
+  return [...commands, ...options, ...args];
+}
+
+function fishOffer(offer: Offer): string {
+  switch (offer.kind) {
+    case 'words':
+      return `-a ${quote(offer.words.join(' '))}`;
+    case 'runs':
+      return "-a '(__orch_runs)'";
+    case 'files':
+      return '-F';
+    case 'nothing':
+      return '';
+    default:
+      return unreachable(offer);
+  }
+}

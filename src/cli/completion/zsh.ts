@@ -1,0 +1,62 @@
+/** The completion script for zsh, with descriptions. */
+import { type CommandShape, flattenCommands } from '../command-tree.ts';
+import { argumentRows, type Offer, ownName, quote, valueOptions, walkBody } from './offers.ts';
+
+function zshOffer(offer: Offer): string {
+  if (offer.kind === 'words') return `compadd -- ${offer.words.map(quote).join(' ')}`;
+  return offer.kind === 'runs' ? '_orch_runs' : '_files';
+}
+
+/** `name:what it does`, as _describe wants it. */
+function zshItem(name: string, description: string): string {
+  return quote(`${name.replaceAll(':', '\\:')}:${description}`);
+}
+
+export function zshScript(root: CommandShape): string {
+  const values = valueOptions(root)
+    .filter(({ offer }) => offer.kind !== 'nothing')
+    .map(({ pattern, offer }) => `      ${pattern}) ${zshOffer(offer)} ;;`);
+  const nodes = flattenCommands(root).map((command) => {
+    const options = [...command.options, ...(command === root ? [] : root.options)].flatMap(
+      (option) => option.names.map((name) => zshItem(name, option.description)),
+    );
+    const names = command.commands.map((child) => zshItem(ownName(child), child.description));
+    return `    ${quote(command.path)}) commands=(${names.join(' ')}) options=(${options.join(' ')} '--help:show help') ;;`;
+  });
+  const args = flattenCommands(root).flatMap((command) =>
+    argumentRows(command).map(
+      ({ position, offer }) =>
+        `      ${quote(`${command.path}|`)}${position}) ${zshOffer(offer)} ;;`,
+    ),
+  );
+  return `#compdef orch git-orch
+# zsh completion for orch; made by \`orch completion zsh\`.
+_orch_runs() {
+  compadd -- $(git for-each-ref --format='%(refname:lstrip=3)' refs/heads/orch/ 2>/dev/null)
+}
+_orch() {
+  local at='' arg=0 value='' word
+  local -a commands options
+  for word in "\${(@)words[2,CURRENT-1]}"; do
+${walkBody(root)}
+  done
+  if [[ -n $value ]]; then
+    case "$at|$value" in
+${values.join('\n')}
+    esac
+    return
+  fi
+  case $at in
+${nodes.join('\n')}
+  esac
+  if [[ $PREFIX == -* ]]; then _describe option options
+  elif (( $#commands && arg == 0 )); then _describe command commands
+  else
+    case "$at|$arg" in
+${args.join('\n')}
+    esac
+  fi
+}
+if [[ $funcstack[1] == _orch ]]; then _orch "$@"; else compdef _orch orch git-orch; fi
+`;
+}

@@ -1,0 +1,140 @@
+/**
+ * The command line as a whole: global options, the tree of commands, usage errors, exit codes.
+ *
+ * commander does the parsing; here it learns to throw instead of exiting, to obey --json in its own
+ * errors and help, and to suggest. What each command does stands in commands/<name>.ts and is listed
+ * in commands.ts. Only commander and node's own modules may be loaded from here, see the test of
+ * start-up; everything else is imported by the command that needs it, when it runs.
+ */
+import { Command, CommanderError, type HelpContext } from 'commander';
+import { EXIT } from '../base/errors.ts';
+import { COMMAND_GROUPS } from './commands.ts';
+import { type CliWorld, createContext, type GlobalOptions, type OpenContext } from './context.ts';
+import { reportError, UsageError } from './errors.ts';
+import { addExamples } from './help.ts';
+import { jsonDocument } from './output.ts';
+
+/**
+ * Runs one command line to its end; never throws and never exits.
+ * @param args what follows the program's name
+ * @returns the exit code
+ */
+export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
+  const context = createContext(world, foreseenOptions(args));
+  try {
+    await buildProgram(context).parseAsync([...args], { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    // Help and version were asked for and have been printed.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
+    return reportError(error, context);
+  }
+}
+
+/** The whole tree; nothing runs until it parses. Docs and completion are made from it too. */
+export function buildProgram(context: OpenContext): Command {
+  const program = new OrchCommand('orch')
+    .description('Run workflows of many steps in waves; every wave ends as a commit in git.')
+    .usage('[options] <command> [arguments]')
+    .option('-C <dir>', 'work as if started in <dir>')
+    .option('--json', 'print JSON and nothing else on stdout')
+    .option('--no-color', 'no colors')
+    .option('--quiet', 'no progress and no hints')
+    .option('--debug', 'show where an error comes from')
+    .option('-V, --version', 'print the version')
+    .on('option:version', () => printVersion(context))
+    .helpOption('-h, --help', 'show help for a command')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput(outputOf(context))
+    .exitOverride((error) => {
+      throw error;
+    })
+    .hook('preAction', (root) => context.settle(root.opts<GlobalOptions>()));
+  for (const { heading, commands } of COMMAND_GROUPS) {
+    program.commandsGroup(heading);
+    for (const register of commands) register(program, context);
+  }
+  program.helpCommand('help [command]', 'show help for a command');
+  addExamples(program, [
+    'orch completion bash    completion for your shell',
+    'orch help completion    what a command does',
+  ]);
+  return program;
+}
+
+/** commander, but its errors are ours: thrown, with what to type next. Subcommands are of this kind too. */
+class OrchCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new OrchCommand(name);
+  }
+
+  /** commander's messages read "error: what\n(Did you mean x?)". */
+  override error(message: string): never {
+    const [first = message, ...rest] = message
+      .replace(/^error: (command-argument )?/, '')
+      .split('\n');
+    const suggestion = /^\(Did you mean (.+)\?\)$/.exec(rest.join(' ').trim())?.[1];
+    throw new UsageError(
+      first.replace(/\.$/, ''),
+      suggestion ? `did you mean "${suggestion}"?` : this.helpCommandLine(),
+    );
+  }
+
+  override help(context?: HelpContext | ((text: string) => string)): never {
+    if (typeof context !== 'object' || !context.error) return super.help();
+    // Nothing was asked for: the help itself is the best answer, but not a success.
+    throw new UsageError(
+      `${this.path()} needs a command`,
+      this.helpCommandLine(),
+      this.helpInformation(),
+    );
+  }
+
+  private path(): string {
+    return this.parent instanceof OrchCommand
+      ? `${this.parent.path()} ${this.name()}`
+      : this.name();
+  }
+
+  private helpCommandLine(): string {
+    return `${this.path()} --help`;
+  }
+}
+
+/** `--version` among other options; alone it is answered by bin/orch.js. */
+function printVersion(context: OpenContext): never {
+  const version = context.version();
+  context.printResult(
+    () => ({ version }),
+    () => version,
+  );
+  throw new CommanderError(EXIT.done, 'commander.version', version);
+}
+
+/** Where commander writes help, and how wide and colourful it may be. */
+function outputOf(context: OpenContext) {
+  return {
+    writeOut: (text: string) => {
+      context.stdout.write(context.json ? jsonDocument({ help: text.trimEnd() }) : text);
+    },
+    writeErr: (text: string) => context.stderr.write(text),
+    getOutHelpWidth: () => context.stdout.columns ?? 80,
+    getErrHelpWidth: () => context.stderr.columns ?? 80,
+    getOutHasColors: () => context.color,
+    getErrHasColors: () => context.color,
+  };
+}
+
+/**
+ * --json and --debug before anything is parsed, because an error in parsing has to obey them. A value
+ * that looks like one of them only changes how such an error is told.
+ */
+function foreseenOptions(args: readonly string[]): GlobalOptions {
+  const end = args.indexOf('--');
+  const options = new Set(end === -1 ? args : args.slice(0, end));
+  return {
+    json: options.has('--json'),
+    debug: options.has('--debug'),
+    color: !options.has('--no-color'),
+  };
+}
