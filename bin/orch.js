@@ -24,6 +24,6 @@ function startMain() {
   require('node:module').enableCompileCache?.();
   // require() of an ES module skips the asynchronous loader: 5 % of the start. A node that was told
   // not to allow it gets the slower way.
-  if (process.features.require_module) require('../dist/main.js').start();
-  else import('../dist/main.js').then((main) => main.start());
+  if (process.features.require_module) void require('../dist/main.js').start();
+  else void import('../dist/main.js').then((main) => main.start());
 }

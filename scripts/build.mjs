@@ -50,7 +50,10 @@ export async function buildDist({ outFolder, sourcemap }) {
   return result.metafile;
 }
 
-/** The licences of all bundled packages, as they ask for: name, version and text of each. */
+/**
+ * The licences of all bundled packages, as they ask for: name, version and text of each.
+ * @param {import('esbuild').Metafile} metafile
+ */
 function thirdPartyLicenses(metafile) {
   const folders = new Set();
   for (const input of Object.keys(metafile.inputs)) {

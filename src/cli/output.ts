@@ -4,6 +4,7 @@
  * What is said is decided by the commands. This file sees to it that nothing printed can take over a
  * terminal: names, messages and agents' words are data, and data may hold escape sequences.
  */
+import { stripControl } from '../base/text.ts';
 
 /** Where bytes go; process.stdout in the program, a buffer in tests. */
 export interface Writer {
@@ -14,27 +15,22 @@ export interface Writer {
 }
 
 /** Colours and weights (`ESC [ 1;31 m`); every other sequence moves, hides, renames or asks. */
-const STYLE_SEQUENCE = /\x1b\[[0-9;]*m/g;
-/** C0 without tab and newline, DEL, C1, and the marks that turn the direction of text. */
-const HARMFUL = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g;
+const STYLE_SEQUENCE = /\x1b\[[0-9;]*m/;
 
-/**
- * Text that is safe to print: control characters become visible (`\x1b`), except newline, tab and, where
- * colour is on, styles.
- */
+/** Text that is safe to print: no control characters but newline, tab and, where colour is on, styles. */
 export function terminalSafe(text: string, color: boolean): string {
-  const plain = text.replaceAll('\r\n', '\n');
-  if (!color) return plain.replace(STYLE_SEQUENCE, '').replace(HARMFUL, escapeCharacter);
-  const styles = plain.match(STYLE_SEQUENCE) ?? [];
-  const words = plain.split(STYLE_SEQUENCE).map((part) => part.replace(HARMFUL, escapeCharacter));
-  return words.map((part, index) => part + (styles[index] ?? '')).join('');
+  const lines = text.replaceAll('\r\n', '\n').split('\n');
+  return lines.map((line) => (color ? safeWithStyles(line) : safePlain(line))).join('\n');
 }
 
-function escapeCharacter(character: string): string {
-  const code = character.charCodeAt(0);
-  return code < 0x100
-    ? `\\x${code.toString(16).padStart(2, '0')}`
-    : `\\u${code.toString(16).padStart(4, '0')}`;
+function safePlain(line: string): string {
+  return line.split(STYLE_SEQUENCE).map(stripControl).join('');
+}
+
+function safeWithStyles(line: string): string {
+  // Splitting by a group keeps what it matched, at the odd places.
+  const parts = line.split(new RegExp(`(${STYLE_SEQUENCE.source})`));
+  return parts.map((part, index) => (index % 2 === 1 ? part : stripControl(part))).join('');
 }
 
 /** One JSON document, indented: what `--json` prints for everything that is not a stream. */

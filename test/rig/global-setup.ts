@@ -1,0 +1,25 @@
+/**
+ * Builds the program once a test session, into a folder of its own. Templates and manifest come along,
+ * so that it finds what ships with it.
+ */
+import { cp, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildDist, projectRoot } from '../../scripts/build.mjs';
+import { childCoverageFolder, setProgramFolder } from './program.ts';
+
+export default async function setup(): Promise<() => Promise<void>> {
+  const folder = join(projectRoot, 'node_modules', '.cache', 'orch', `test-${process.pid}`);
+  await mkdir(folder, { recursive: true });
+  const sourcemap = childCoverageFolder() !== undefined;
+  await buildDist({ outFolder: join(folder, 'dist'), sourcemap });
+  for (const name of ['bin', 'package.json', 'templates']) {
+    await cp(join(projectRoot, name), join(folder, name), { recursive: true }).catch(ignoreAbsence);
+  }
+  setProgramFolder(folder);
+  return () => rm(folder, { recursive: true, force: true });
+}
+
+/** A project without templates yet is fine. */
+function ignoreAbsence(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
