@@ -9,6 +9,22 @@ interface ErrorCodeEntry {
 }
 
 export const ERROR_CODES = {
+  ORCH_LOCKED: {
+    exit: 'refused',
+    meaning: 'Another living process of orch works on this run or in this work tree.',
+  },
+  ORCH_NO_SUCH_RUN: { exit: 'usage', meaning: 'No run has this id or begins with it.' },
+  ORCH_RUN_AMBIGUOUS: { exit: 'usage', meaning: 'Several runs begin with this id.' },
+  ORCH_RUN_DAMAGED: {
+    exit: 'refused',
+    meaning: 'The frozen definition of a run cannot be read; nothing was changed.',
+  },
+  ORCH_NO_SUCH_STEP: { exit: 'usage', meaning: 'The run has no step with this id.' },
+  ORCH_NOT_WAITING: { exit: 'refused', meaning: 'The step does not wait for an answer.' },
+  ORCH_NOT_AVAILABLE: {
+    exit: 'environment',
+    meaning: 'The workflow uses something that this version of orch cannot do yet.',
+  },
   ORCH_JOURNAL_DAMAGED: {
     exit: 'refused',
     meaning: "A run's journal does not parse; nothing was changed.",
