@@ -162,6 +162,14 @@ export const ERROR_CODES = {
     exit: 'environment',
     meaning: 'A file of the work tree cannot be read.',
   },
+  ORCH_INVALID_JOB: {
+    exit: 'usage',
+    meaning: 'A command, folder or environment entry that no shell can take.',
+  },
+  ORCH_KEEPER_FAILED: {
+    exit: 'environment',
+    meaning: 'The system does not let orch start another process.',
+  },
   ORCH_INTERNAL: {
     exit: 'failed',
     meaning: 'A bug in orch. Run again with --debug to see where, and report it.',

@@ -44,6 +44,11 @@ export interface TreeUsage {
   readonly cpuSeconds: number;
   /** Sum of the resident memory of all living processes of the tree. */
   readonly rssBytes: number;
+  /**
+   * Sum of the highest resident memory that each living process ever had: sees what happened between
+   * two looks. Absent where the system does not keep it.
+   */
+  readonly peakRssBytes?: number;
   readonly processes: number;
 }
 
@@ -71,7 +76,7 @@ export interface ProcessPort {
    * @returns processes that survived even that
    */
   stopJob(request: StopRequest): Promise<readonly ProcessIdentity[]>;
-  /** Living processes that carry all these environment entries. */
+  /** Living processes that carry all these environment entries (at least one), and those below them. */
   findMarked(marker: Readonly<Record<string, string>>): readonly ProcessIdentity[];
   /** As stopJob, for processes found by their marker alone. */
   stopMarked(
