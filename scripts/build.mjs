@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Builds dist/: one file for start-up (commander and the registration of every command) and one
  * chunk for whatever a command loads when it runs.

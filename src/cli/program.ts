@@ -12,7 +12,6 @@ import { COMMAND_GROUPS } from './commands.ts';
 import { type CliWorld, createContext, type GlobalOptions, type OpenContext } from './context.ts';
 import { reportError, UsageError } from './errors.ts';
 import { addExamples } from './help.ts';
-import { jsonDocument } from './output.ts';
 
 /**
  * Runs one command line to its end; never throws and never exits.
@@ -21,18 +20,36 @@ import { jsonDocument } from './output.ts';
  */
 export async function runCli(args: readonly string[], world: CliWorld): Promise<number> {
   const context = createContext(world, foreseenOptions(args));
+  // commander writes help in several pieces; with --json they make one document.
+  let help = '';
+  const program = buildProgram(context, (piece) => {
+    help += piece;
+  });
   try {
-    await buildProgram(context).parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...args], { from: 'user' });
     return context.exitCode;
   } catch (error) {
-    // Help and version were asked for and have been printed.
-    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.done;
-    return reportError(error, context);
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) {
+      return reportError(error, context);
+    }
+    // Help or version were asked for, and the version has been printed.
+    if (help !== '') printHelp(context, help);
+    return EXIT.done;
   }
 }
 
-/** The whole tree; nothing runs until it parses. Docs and completion are made from it too. */
-export function buildProgram(context: OpenContext): Command {
+function printHelp(context: OpenContext, help: string): void {
+  context.printResult(
+    () => ({ help: help.trimEnd() }),
+    () => help,
+  );
+}
+
+/**
+ * The whole tree; nothing runs until it parses. Docs and completion are made from it too.
+ * @param writeHelp gets help in pieces; what is thrown after the last one is a CommanderError with exit code 0
+ */
+export function buildProgram(context: OpenContext, writeHelp: (piece: string) => void): Command {
   const program = new OrchCommand('orch')
     .description('Run workflows of many steps in waves; every wave ends as a commit in git.')
     .usage('[options] <command> [arguments]')
@@ -45,7 +62,7 @@ export function buildProgram(context: OpenContext): Command {
     .on('option:version', () => printVersion(context))
     .helpOption('-h, --help', 'show help for a command')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput(outputOf(context))
+    .configureOutput(outputOf(context, writeHelp))
     .exitOverride((error) => {
       throw error;
     })
@@ -111,13 +128,10 @@ function printVersion(context: OpenContext): never {
   throw new CommanderError(EXIT.done, 'commander.version', version);
 }
 
-/** Where commander writes help, and how wide and colourful it may be. */
-function outputOf(context: OpenContext) {
+/** Where commander writes help, and how wide and colourful it may be. Its errors are thrown, not written. */
+function outputOf(context: OpenContext, writeHelp: (piece: string) => void) {
   return {
-    writeOut: (text: string) => {
-      context.stdout.write(context.json ? jsonDocument({ help: text.trimEnd() }) : text);
-    },
-    writeErr: (text: string) => context.stderr.write(text),
+    writeOut: writeHelp,
     getOutHelpWidth: () => context.stdout.columns ?? 80,
     getErrHelpWidth: () => context.stderr.columns ?? 80,
     getOutHasColors: () => context.color,

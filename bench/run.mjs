@@ -1,0 +1,110 @@
+// @ts-check
+/**
+ * Runs every benchmark of this folder, one after the other, each in a process of its own, and writes
+ * bench/RESULTS.md with the machine they ran on.
+ *
+ * Usage: npm run bench [-- <name>...]   names without .ts; RESULTS.md is written when all ran
+ * Ends with 1 when a benchmark fails or a budget is overrun.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { buildDist, projectRoot } from '../scripts/build.mjs';
+
+/** @typedef {import('./harness.ts').BenchRow} BenchRow */
+
+const folder = join(projectRoot, 'bench');
+const compiled = join(projectRoot, 'node_modules', '.cache', 'orch', `bench-${process.pid}`);
+
+/** @returns names of the benchmarks, without the harness */
+function benchmarkNames() {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.ts') && name !== 'harness.ts')
+    .map((name) => name.slice(0, -'.ts'.length))
+    .sort();
+}
+
+/** @param {string} name */
+async function compile(name) {
+  const outfile = join(compiled, `${name}.mjs`);
+  await build({
+    entryPoints: [join(folder, `${name}.ts`)],
+    outfile,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'warning',
+  });
+  return outfile;
+}
+
+/**
+ * Runs one benchmark from the top of the project; its last line is its rows.
+ * @param {string} name
+ * @returns {Promise<BenchRow[]>}
+ */
+async function measure(name) {
+  const { status, stdout } = spawnSync(process.execPath, ['--expose-gc', await compile(name)], {
+    cwd: projectRoot,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (status !== 0) throw new Error(`the benchmark ${name} ended with ${status}`);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '').rows;
+}
+
+/** @param {BenchRow} row */
+function tableLine(row) {
+  const within = row.budget === undefined || row.ratio <= row.budget;
+  const budget = row.budget === undefined ? '' : `${row.budget}${within ? '' : ' (over)'}`;
+  return `| ${[row.name, row.ratio, budget, row.a_median_ms, row.b_median_ms, row.pairs].join(' | ')} |`;
+}
+
+/** @returns one line on what the figures were measured with */
+function machine() {
+  const git = spawnSync('git', ['--version'], { encoding: 'utf8' }).stdout.trim();
+  const memoryGb = Math.round(totalmem() / 1024 ** 3);
+  return `node ${process.version}, ${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${memoryGb} GB, ${type()} ${release()}, ${git}`;
+}
+
+/** @param {BenchRow[]} rows */
+function resultsPage(rows) {
+  return `# Results
+
+Written by \`npm run bench\`. Every ratio is a over b, both measured in turns in one run; figures are medians.
+
+Machine: ${machine()}. Date: ${new Date().toISOString().slice(0, 10)}.
+
+| what (a / b) | ratio | at most | a, ms | b, ms | pairs |
+|---|---|---|---|---|---|
+${rows.map(tableLine).join('\n')}
+`;
+}
+
+const wanted = process.argv.slice(2);
+const names = wanted.length > 0 ? wanted : benchmarkNames();
+/** @type {BenchRow[]} */
+const rows = [];
+await buildDist({ outFolder: join(projectRoot, 'dist'), sourcemap: false });
+mkdirSync(compiled, { recursive: true });
+try {
+  for (const name of names) {
+    for (const row of await measure(name)) {
+      console.log(tableLine(row));
+      rows.push(row);
+    }
+  }
+} finally {
+  rmSync(compiled, { recursive: true, force: true });
+}
+if (wanted.length === 0) writeFileSync(join(folder, 'RESULTS.md'), resultsPage(rows));
+const over = rows.filter((row) => row.budget !== undefined && row.ratio > row.budget);
+if (over.length > 0) {
+  console.error(`over budget: ${over.map((row) => row.name).join(', ')}`);
+  process.exitCode = 1;
+}
