@@ -21,7 +21,7 @@ const MAX_WAVE = 0x7fffffff;
 /** @returns undefined when no step is pinned. @throws OrchError ORCH_WAVE when pins contradict needs */
 export function boundsOf(graph: PointGraph, work: Work): WaveBounds | undefined {
   const pins = pinsOf(graph);
-  const highest = pins.reduce((most, pin) => Math.max(most, pin), 0);
+  const highest = pins.reduce((most, pin, node) => Math.max(most, (work.leaf[node] ?? 0) * pin), 0);
   if (highest === 0) return undefined;
   const first = new Int32Array(graph.count).fill(1);
   const last = new Int32Array(graph.count).fill(MAX_WAVE);
@@ -31,7 +31,7 @@ export function boundsOf(graph: PointGraph, work: Work): WaveBounds | undefined 
     const point = graph.topological[place] ?? 0;
     const pin = work.leaf[point] === 1 ? (pins[point] ?? 0) : 0;
     if (pin > 0) {
-      if ((first[point] ?? 1) > pin) throw contradiction(graph, point, pin, because[point] ?? -1);
+      if ((first[point] ?? 1) > pin) throw contradiction(graph, pins, point, because[point] ?? -1);
       first[point] = pin;
       because[point] = point;
     }
@@ -112,19 +112,17 @@ function fillWave(
   return true;
 }
 
-/** For each node the wave it is pinned to, 0 when it is not. Parents stand before their children. */
-function pinsOf(graph: PointGraph): Int32Array {
-  const pins = new Int32Array(graph.nodes.length);
-  const nodes = [...graph.nodes].sort((left, right) => depthOf(left.id) - depthOf(right.id));
-  for (const { index, parent, step } of nodes) {
-    const inherited = parent === undefined ? 0 : (pins[parent] ?? 0);
-    pins[index] = inherited > 0 ? inherited : (step.wave ?? 0);
+/** For each node the wave it is pinned to, 0 when it is not. */
+function pinsOf({ nodes }: PointGraph): Int32Array {
+  const pins = Int32Array.from(nodes, ({ step }) => step.wave ?? 0);
+  if (!pins.some((pin) => pin > 0)) return pins;
+  for (const node of nodes) {
+    for (let around = node.parent; around !== undefined; around = nodes[around]?.parent) {
+      const pin = nodes[around]?.step.wave;
+      if (pin !== undefined) pins[node.index] = pin;
+    }
   }
   return pins;
-}
-
-function depthOf(id: string): number {
-  return id.split('/').length;
 }
 
 function eachSuccessor(graph: PointGraph, point: number, visit: (after: number) => void): void {
@@ -132,13 +130,19 @@ function eachSuccessor(graph: PointGraph, point: number, visit: (after: number) 
   for (let at = graph.successorsFrom[point] ?? 0; at < end; at++) visit(graph.successors[at] ?? 0);
 }
 
-function contradiction(graph: PointGraph, point: number, pin: number, because: number): OrchError {
-  const step = graph.nodes[point]?.step;
-  const earlier = graph.nodes[because]?.step;
+function contradiction(
+  { nodes }: PointGraph,
+  pins: Int32Array,
+  later: number,
+  earlier: number,
+): OrchError {
+  const step = nodes[later]?.step;
+  const needed = `"${nodes[earlier]?.id}"`;
+  const wave = pins[earlier];
   return new OrchError(
     'ORCH_WAVE',
-    `step "${step?.id}" is pinned to wave ${pin}, but waits for "${earlier?.id}" in wave ${earlier?.wave}`,
-    { fix: `set "wave" of "${step?.id}" to ${earlier?.wave} or higher`, ...spotOf(step) },
+    `step "${step?.id}" is pinned to wave ${pins[later]}, but waits for ${needed} in wave ${wave}`,
+    { fix: `set "wave" of "${step?.id}" to ${wave} or higher`, ...spotOf(step) },
   );
 }
 

@@ -29,6 +29,10 @@ export interface ScheduleLimits {
   readonly concurrency: number;
   /** For each point; only leaves are asked. From 1 and without gaps. No barriers when absent. */
   readonly waveOf?: Int32Array | undefined;
+  /** For each point 1 when it is a leaf that is done already: it takes no time, and is not in `order`. */
+  readonly done?: Uint8Array | undefined;
+  /** Leaves that would end later are not started, nor what needs them; `order` is shorter then. */
+  readonly deadlineMs?: number | undefined;
 }
 
 export function listSchedule(graph: PointGraph, work: Work, limits: ScheduleLimits): Schedule {
@@ -39,6 +43,8 @@ class Scheduler {
   readonly #graph: PointGraph;
   readonly #work: Work;
   readonly #waveOf: Int32Array | undefined;
+  readonly #done: Uint8Array | undefined;
+  readonly #deadlineMs: number;
   readonly #open: Int32Array;
   readonly #startMs: Float64Array;
   readonly #endMs: Float64Array;
@@ -61,10 +67,13 @@ class Scheduler {
   /** Per wave: leaves whose needs are done but whose wave has not begun. */
   readonly #held: number[][] = [];
 
-  constructor(graph: PointGraph, work: Work, { concurrency, waveOf }: ScheduleLimits) {
+  constructor(graph: PointGraph, work: Work, limits: ScheduleLimits) {
+    const { concurrency, waveOf } = limits;
     this.#graph = graph;
     this.#work = work;
     this.#waveOf = waveOf;
+    this.#done = limits.done;
+    this.#deadlineMs = limits.deadlineMs ?? Number.POSITIVE_INFINITY;
     this.#open = graph.predecessorCount.slice();
     this.#startMs = new Float64Array(graph.count);
     this.#endMs = new Float64Array(graph.count);
@@ -89,7 +98,8 @@ class Scheduler {
       while (this.#running.peekTime() === at) this.#finish(this.#running.pop() ?? 0);
       this.#startReady();
     }
-    return { startMs: this.#startMs, endMs: this.#endMs, order: this.#order, makespanMs };
+    const order = this.#order.subarray(0, this.#started);
+    return { startMs: this.#startMs, endMs: this.#endMs, order, makespanMs };
   }
 
   #countWaves(waveOf: Int32Array): void {
@@ -108,7 +118,8 @@ class Scheduler {
   #release(first: number): void {
     const passed = [first];
     for (let point = passed.pop(); point !== undefined; point = passed.pop()) {
-      if (this.#work.leaf[point] === 1) {
+      if (this.#work.leaf[point] === 1 && this.#done?.[point] !== 1) {
+        if (this.#nowMs + (this.#work.durationMs[point] ?? 0) > this.#deadlineMs) continue;
         const wave = this.#waveOf?.[point] ?? 1;
         if (wave > this.#wave) this.#held[wave]?.push(point);
         else this.#enqueue(point);
@@ -145,16 +156,24 @@ class Scheduler {
       if (rank === undefined) return;
       const point = this.#work.byRank[rank] ?? 0;
       const demand = (this.#work.demandOf[point] ?? 0) - 1;
+      if (this.#nowMs + (this.#work.durationMs[point] ?? 0) > this.#deadlineMs) {
+        this.#unpark(demand);
+        continue;
+      }
       if (demand >= 0 && !this.#take(demand)) {
         this.#parked[demand]?.push(rank);
         continue;
       }
       this.#freeSlots--;
       this.#start(point);
-      // The best of a demand that can go on is always in `ready`, so its next one follows.
-      const next = demand >= 0 ? this.#parked[demand]?.pop() : undefined;
-      if (next !== undefined) this.#ready.push(next);
+      this.#unpark(demand);
     }
+  }
+
+  /** The best leaf of a demand that can go on must be in `ready`: when it leaves, the next follows. */
+  #unpark(demand: number): void {
+    const next = demand >= 0 ? this.#parked[demand]?.pop() : undefined;
+    if (next !== undefined) this.#ready.push(next);
   }
 
   #start(point: number): void {
@@ -211,8 +230,7 @@ class Scheduler {
       this.#freeUnits[pool] = (this.#freeUnits[pool] ?? 0) + (units[nth] ?? 0);
       for (const waiter of this.#waiting[pool]?.splice(0) ?? []) {
         this.#isParked[waiter] = false;
-        const best = this.#parked[waiter]?.pop();
-        if (best !== undefined) this.#ready.push(best);
+        this.#unpark(waiter);
       }
     }
   }

@@ -12,6 +12,7 @@ import { bestCuts, type CutLimits, type Cuts, profileOf } from './cuts.ts';
 import { boundsOf, keepPins } from './pins.ts';
 import type { PointGraph } from './points.ts';
 import { listSchedule, type Schedule } from './schedule.ts';
+import { searchCuts } from './search-cuts.ts';
 import type { WaveSize } from './strategies.ts';
 import type { Work } from './work.ts';
 
@@ -100,7 +101,24 @@ function bestCandidate(trial: Trial, leastCount: number): Candidate | undefined 
     if (cuts === undefined) return [];
     return [judge(trial, cuts, isExact)];
   });
-  return pickCandidate(candidates, trial);
+  const picked = pickCandidate(candidates, trial);
+  return picked === undefined ? undefined : improve(picked, tried, profile.imbalanceMs, trial);
+}
+
+/** Searches further where the barriers of the picked candidate cost more than nothing much. */
+function improve(
+  picked: Candidate,
+  tried: readonly CutLimits[],
+  imbalanceMs: number,
+  { graph, work, request, free, isPinned }: Trial,
+): Candidate {
+  const limits = tried.find(({ waveCount }) => waveCount === picked.waveCount);
+  const isCheap = picked.makespanMs <= free.makespanMs * (1 + NEARLY_EQUAL);
+  if (!request.barriers || isCheap || isPinned || limits === undefined) return picked;
+  const { concurrency } = request;
+  const found = searchCuts({ graph, work, concurrency, limits, imbalanceMs });
+  if (found === undefined || found.makespanMs >= picked.makespanMs) return picked;
+  return { ...found, waveCount: picked.waveCount };
 }
 
 function judge(
