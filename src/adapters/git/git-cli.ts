@@ -1,0 +1,79 @@
+/**
+ * GitPort by the git program's plumbing. This file only wires: each part stands in the file that is
+ * named as what it does.
+ */
+import { join } from 'node:path';
+import { OrchError } from '../../base/errors.ts';
+import type { GitPort } from '../../ports/git.ts';
+import { adoptCommit } from './adopt-commit.ts';
+import { toText } from './byte-paths.ts';
+import { askGit, type GitContext, runGit } from './git-program.ts';
+import { findInTheWay, planRestore } from './plan-restore.ts';
+import { copyIndex } from './private-index.ts';
+import {
+  diffText,
+  diffTrees,
+  isAncestor,
+  isComplete,
+  listFiles,
+  mergeTrees,
+  readCommit,
+  readFileAt,
+  readFirstParents,
+} from './read-history.ts';
+import { listRefs, readHead, resolveRevision, updateRefs } from './refs.ts';
+import { checkOutPath, restoreWorkTree } from './restore-work-tree.ts';
+import { takeSnapshot, writeUserIndexTree } from './snapshot.ts';
+import { makeTemporaryIndex } from './temporary-index.ts';
+import { createCommitWriter } from './write-commit.ts';
+import { writeTreeWithFiles } from './write-objects.ts';
+
+/** @param context as discoverRepository found it */
+export function createGitCli(context: GitContext): GitPort {
+  const { repository } = context;
+  return {
+    kind: 'git',
+    repository,
+    head: () => readHead(context),
+    async userIndexTree() {
+      using copy = makeTemporaryIndex(repository);
+      copyIndex(join(repository.gitDir, 'index'), copy.path);
+      return await writeUserIndexTree(context, copy.path);
+    },
+    snapshot: (request) => takeSnapshot(context, request),
+    treeWithFiles: (tree, files) => writeTreeWithFiles(context, tree, files),
+    async emptyTree() {
+      const args = ['hash-object', '-t', 'tree', '-w', '--stdin'];
+      const { stdout } = await runGit(context, { args, input: '' });
+      return stdout.toString().trim();
+    },
+    commit: createCommitWriter(context),
+    updateRefs: (updates) => updateRefs(context, updates),
+    isComplete: (oid, known) => isComplete(context, oid, known),
+    resolve: (revision) => resolveRevision(context, revision),
+    listRefs: (prefix) => listRefs(context, prefix),
+    readCommit: (oid) => readCommit(context, oid),
+    firstParents: (tip, stop) => readFirstParents(context, tip, stop),
+    isAncestor: (ancestor, descendant) => isAncestor(context, ancestor, descendant),
+    readFile: (revision, path) => readFileAt(context, revision, path),
+    listFiles: (revision, path) => listFiles(context, revision, path),
+    diffTrees: (from, to) => diffTrees(context, from, to),
+    diffText: (from, to, options) => diffText(context, from, to, options),
+    async inTheWay(from, to, exclude) {
+      const plan = await planRestore(context, from, to, exclude);
+      return (await findInTheWay(context, plan)).map(toText);
+    },
+    restoreWorkTree: (from, to, exclude) => restoreWorkTree(context, from, to, exclude),
+    mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
+    adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
+    checkOutPath: (commit, path) => checkOutPath(context, commit, path),
+    async setConfig(key, value) {
+      if (!/^[A-Za-z][\w-]*\.(.+\.)?[A-Za-z][\w-]*$/.test(key)) {
+        throw new OrchError('ORCH_USAGE', `not a git setting: ${JSON.stringify(key)}`, {
+          fix: 'name it as in section.name',
+        });
+      }
+      await askGit(context, 'config', '--local', key, value);
+    },
+  };
+}

@@ -1,0 +1,186 @@
+/**
+ * Runs the git program: the only place that starts it.
+ *
+ * Every call has the same environment and settings, so that what git does depends on the repository
+ * and not on who called orch: no prompts, no hooks, no background helpers, English messages, durable
+ * objects, and the repository that was discovered rather than one that GIT_DIR names. What a failure
+ * means to a person is told by git-failure.ts.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { hasErrno, OrchError } from '../../base/errors.ts';
+import type { Repository } from '../../ports/git.ts';
+import { crashPoint } from '../crash-point.ts';
+import { explainGitFailure, missingGit } from './git-failure.ts';
+
+/** What every git call needs to know of the repository. */
+export interface GitContext {
+  readonly repository: Repository;
+  /** 40 for sha1, 64 for sha256. */
+  readonly oidLength: number;
+}
+
+export interface GitCall {
+  /** The subcommand first. Paths and revisions that may begin with `-` stand behind `--`. */
+  readonly args: readonly string[];
+  readonly input?: Uint8Array | string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** An index other than the user's. Calls that read or write the user's own leave it out. */
+  readonly index?: string;
+  /** Exit codes that are an answer and no failure; [0] by default. */
+  readonly okCodes?: readonly number[];
+}
+
+export interface GitResult {
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+/** Inherited variables that would point git at another repository, index or object store. */
+const DROPPED_VARIABLES = [
+  'GIT_DIR',
+  'GIT_WORK_TREE',
+  'GIT_INDEX_FILE',
+  'GIT_COMMON_DIR',
+  'GIT_OBJECT_DIRECTORY',
+  'GIT_ALTERNATE_OBJECT_DIRECTORIES',
+  'GIT_NAMESPACE',
+  'GIT_PREFIX',
+  'GIT_QUARANTINE_PATH',
+  'GIT_REPLACE_REF_BASE',
+  'GIT_SHALLOW_FILE',
+  'GIT_GRAFT_FILE',
+  'GIT_IMPLICIT_WORK_TREE',
+  'GIT_INTERNAL_SUPER_PREFIX',
+  'GIT_GLOB_PATHSPECS',
+  'GIT_NOGLOB_PATHSPECS',
+  'GIT_ICASE_PATHSPECS',
+  'GIT_ATTR_SOURCE',
+  'GIT_EXTERNAL_DIFF',
+  'GIT_DIFF_OPTS',
+] as const;
+
+/** Settings of every call, as `-c` arguments. */
+const SETTINGS = [
+  'core.hooksPath=/dev/null',
+  // Git's default leaves the newest loose objects to the kernel; a checkpoint must survive power loss.
+  'core.fsync=loose-object,pack,reference',
+  'core.fsyncMethod=batch',
+  // A monitor's or a cache's answer would be about the user's index, not the private one.
+  'core.fsmonitor=false',
+  'core.untrackedCache=false',
+  'core.splitIndex=false',
+  'core.safecrlf=false',
+  'submodule.recurse=false',
+  'gc.auto=0',
+  // Another process that holds a ref's lock is waited for with backoff.
+  'core.filesRefLockTimeout=3000',
+  'i18n.commitEncoding=UTF-8',
+].flatMap((setting) => ['-c', setting]);
+
+const WRITING_SUBCOMMANDS: ReadonlySet<string> = new Set([
+  'update-index',
+  'read-tree',
+  'write-tree',
+  'unpack-objects',
+  'hash-object',
+  'commit-tree',
+  'update-ref',
+  'checkout-index',
+  'merge-tree',
+  'config',
+]);
+
+/** The environment of git and of the filters it starts. */
+export function gitEnvironment(): NodeJS.ProcessEnv {
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    GIT_OPTIONAL_LOCKS: '0',
+    GIT_TERMINAL_PROMPT: '0',
+    GIT_LITERAL_PATHSPECS: '1',
+    GIT_NO_REPLACE_OBJECTS: '1',
+    LC_ALL: 'C',
+  };
+  for (const name of DROPPED_VARIABLES) delete env[name];
+  return env;
+}
+
+/**
+ * Runs one git command in a repository.
+ * @throws OrchError in git's own words when it ends with a code that is not in `okCodes`
+ */
+export async function runGit(context: GitContext, call: GitCall): Promise<GitResult> {
+  const { repository } = context;
+  const env = {
+    ...gitEnvironment(),
+    // Named, not searched for: a step that deletes .git must not lead to a repository further up.
+    GIT_DIR: repository.gitDir,
+    GIT_WORK_TREE: repository.worktree,
+    ...(call.index === undefined ? {} : { GIT_INDEX_FILE: call.index }),
+    ...call.env,
+  };
+  const subcommand = call.args[0] ?? '';
+  const writes = WRITING_SUBCOMMANDS.has(subcommand);
+  if (writes) crashPoint(`git ${subcommand}:before`);
+  const result = await spawnGit([...SETTINGS, ...call.args], {
+    cwd: repository.worktree,
+    env,
+    input: call.input,
+  });
+  if (writes) crashPoint(`git ${subcommand}:after`);
+  if (!(call.okCodes ?? [0]).includes(result.code)) {
+    throw explainGitFailure(call.args, result, repository);
+  }
+  return result;
+}
+
+/** As runGit, for commands that print one short answer. @returns it without the last line break */
+export async function askGit(context: GitContext, ...args: string[]): Promise<string> {
+  const { stdout } = await runGit(context, { args });
+  return stdout.toString().replace(/\n$/, '');
+}
+
+interface SpawnOptions {
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly input?: Uint8Array | string | undefined;
+}
+
+/** Runs git and collects what it says. @throws OrchError ORCH_GIT_MISSING, and for a folder that is gone */
+export function spawnGit(args: readonly string[], options: SpawnOptions): Promise<GitResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('git', args, {
+      cwd: options.cwd,
+      env: options.env,
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      windowsHide: true,
+    });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
+    // A git that fails before it has read its input closes the pipe; its exit code tells the story.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(options.input);
+    child.on('error', (cause) => reject(explainSpawnFailure(options.cwd, cause)));
+    child.on('close', (code, signal) =>
+      resolve({
+        code: code ?? -1,
+        stdout: Buffer.concat(stdout),
+        stderr: `${Buffer.concat(stderr).toString()}${signal === null ? '' : `ended by ${signal}`}`,
+      }),
+    );
+  });
+}
+
+function explainSpawnFailure(cwd: string, cause: Error): Error {
+  // The system says ENOENT for both, a missing program and a missing working folder.
+  if (!existsSync(cwd)) {
+    return new OrchError('ORCH_NOT_A_REPOSITORY', `there is no folder ${cwd}`, {
+      fix: 'cd into a git repository',
+      cause,
+    });
+  }
+  return hasErrno(cause, 'ENOENT') ? missingGit(cause) : cause;
+}

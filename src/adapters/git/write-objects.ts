@@ -1,0 +1,99 @@
+/**
+ * Stores many new objects of any type with one git process: as a pack that `unpack-objects` turns
+ * into loose objects, synced together. `hash-object` would need one process for each type.
+ *
+ * Format: gitformat-pack(5); objects are stored whole, never as deltas.
+ */
+import { createHash } from 'node:crypto';
+import { deflateSync } from 'node:zlib';
+import type { Oid } from '../../ports/git.ts';
+import { type GitContext, runGit } from './git-program.ts';
+import {
+  editTree,
+  foldersToRead,
+  type GitObject,
+  type ObjectType,
+  parseTree,
+  type TreeItems,
+} from './tree-edit.ts';
+
+const PACK_TYPE: Record<ObjectType, number> = { commit: 1, tree: 2, blob: 3 };
+
+/** @see GitPort.treeWithFiles: two small processes, and the big index is not read */
+export async function writeTreeWithFiles(
+  context: GitContext,
+  tree: Oid,
+  files: ReadonlyMap<string, Uint8Array | null>,
+): Promise<Oid> {
+  const folders = await readFolders(context, tree, foldersToRead(files));
+  const objects = editTree((folder) => folders.get(folder), files, context.oidLength);
+  const root = objects.at(-1);
+  if (root === undefined) throw new Error('an edited tree has a root');
+  if (root.oid !== tree) await writeObjects(context, objects);
+  return root.oid;
+}
+
+async function writeObjects(context: GitContext, objects: readonly GitObject[]): Promise<void> {
+  const unique = new Map(objects.map((object) => [object.oid, object]));
+  await runGit(context, {
+    args: ['unpack-objects', '-q'],
+    input: formatPack([...unique.values()], context.oidLength),
+  });
+}
+
+function formatPack(objects: readonly GitObject[], oidLength: number): Buffer {
+  const header = Buffer.from('PACK\0\0\0\x02\0\0\0\0', 'latin1');
+  header.writeUInt32BE(objects.length, 8);
+  const body = objects.flatMap(({ type, content }) => [
+    packEntryHeader(PACK_TYPE[type], content.length),
+    deflateSync(content, { level: 1 }),
+  ]);
+  const pack = Buffer.concat([header, ...body]);
+  const digest = createHash(oidLength === 64 ? 'sha256' : 'sha1')
+    .update(pack)
+    .digest();
+  return Buffer.concat([pack, digest]);
+}
+
+/** Type in bits 4 to 6 of the first byte; the size 4 bits there, then 7 bits a byte, lowest first. */
+function packEntryHeader(type: number, sizeBytes: number): Buffer {
+  const bytes: number[] = [];
+  let byte = (type << 4) | (sizeBytes & 0x0f);
+  for (let rest = Math.floor(sizeBytes / 16); rest > 0; rest = Math.floor(rest / 128)) {
+    bytes.push(byte | 0x80);
+    byte = rest & 0x7f;
+  }
+  bytes.push(byte);
+  return Buffer.from(bytes);
+}
+
+/** @returns only the folders that the tree has */
+async function readFolders(
+  context: GitContext,
+  tree: Oid,
+  folders: readonly string[],
+): Promise<Map<string, TreeItems>> {
+  const { stdout } = await runGit(context, {
+    args: ['cat-file', '-z', '--batch'],
+    input: Buffer.from(folders.map((folder) => `${tree}:${folder}\0`).join(''), 'latin1'),
+  });
+  const found = new Map<string, TreeItems>();
+  let at = 0;
+  for (const folder of folders) {
+    // A missing one is echoed as it was asked for, so its length is known even with line breaks.
+    const missing = `${tree}:${folder} missing\n`;
+    if (stdout.toString('latin1', at, at + missing.length) === missing) {
+      at += missing.length;
+      continue;
+    }
+    const lineEnd = stdout.indexOf(0x0a, at);
+    const [, type, size] = stdout.toString('latin1', at, lineEnd).split(' ');
+    const end = lineEnd + 1 + Number(size);
+    if (lineEnd < 0 || Number.isNaN(end)) throw new Error('unexpected answer of git cat-file');
+    if (type === 'tree') {
+      found.set(folder, parseTree(stdout.subarray(lineEnd + 1, end), context.oidLength));
+    }
+    at = end + 1;
+  }
+  return found;
+}
