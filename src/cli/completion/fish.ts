@@ -28,7 +28,7 @@ function __orch_walk --description 'the command typed so far, then the number of
             set arg (math $arg + 1)
         end
     end
-    string join ' ' -- $at
+    echo "$at"
     echo $arg
 end
 function __orch_at

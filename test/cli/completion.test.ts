@@ -1,0 +1,125 @@
+/**
+ * Completion as a real bash does it: the script is sourced, a line is typed, TAB is asked for. The
+ * tree below stands for the commands of any day; the real program's script is loaded too.
+ */
+import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Argument, Command, Option } from 'commander';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { completionScript } from '../../src/cli/completion/script.ts';
+import { cleanEnvironment, runOrch } from '../rig/cli.ts';
+import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
+
+function sampleProgram(): Command {
+  const program = new Command('orch').option('-C <dir>', 'folder').option('--json', 'JSON');
+  program
+    .command('run')
+    .argument('<workflow>')
+    .addOption(new Option('-s, --strategy <name>', 'cut').choices(['auto', 'adaptive']))
+    .option('--from <run>', "fork; it's the start");
+  program.command('rollback').argument('[run]').option('--to <n>', 'wave');
+  const task = program.command('task').description('tasks');
+  task.command('list').addArgument(new Argument('[state]').choices(['open', 'done']));
+  task.command('show');
+  return program;
+}
+
+let folder: string;
+beforeEach(() => {
+  folder = makeTemporaryFolder();
+});
+
+/** What bash offers when TAB is pressed at the end of a line. */
+function completionsOf(line: string, script = completionScript('bash', sampleProgram())): string[] {
+  const path = join(folder, 'orch.bash');
+  writeFileSync(path, script);
+  const words = line.split(' ');
+  const [call, index] = words[0] === 'git' ? ['_git_orch', 1] : ['_orch', 0];
+  const { stdout, stderr } = spawnSync(
+    'bash',
+    [
+      '--norc',
+      '-uc',
+      'source "$0"; __git_cmd_idx=$1; COMP_WORDS=("${@:3}"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "$2"; printf "%s\\n" "${COMPREPLY[@]}"',
+      path,
+      String(index),
+      String(call),
+      ...words,
+    ],
+    { cwd: folder, encoding: 'utf8', env: cleanEnvironment() },
+  );
+  expect(stderr).toBe('');
+  return stdout.split('\n').filter((name) => name !== '');
+}
+
+describe('a TAB in bash', () => {
+  test.for([
+    { line: 'orch ', offers: ['run', 'rollback', 'task'] },
+    { line: 'orch ro', offers: ['rollback'] },
+    { line: 'orch task ', offers: ['list', 'show'] },
+    { line: 'orch -C . task sh', offers: ['show'] },
+    { line: 'orch task list ', offers: ['open', 'done'] },
+    { line: 'orch run --str', offers: ['--strategy'] },
+    { line: 'orch run --strategy a', offers: ['auto', 'adaptive'] },
+    { line: 'orch run -s ad', offers: ['adaptive'] },
+    { line: 'orch rollback --to ', offers: [] },
+    { line: 'orch run --j', offers: ['--json'] },
+    { line: 'git orch task l', offers: ['list'] },
+  ])('"$line" offers $offers', ({ line, offers }) => {
+    expect(completionsOf(line)).toEqual(offers);
+  });
+
+  test('a run is one of the branches below orch/', () => {
+    const git = (...args: string[]) =>
+      spawnSync('git', args, { cwd: folder, env: cleanEnvironment() });
+    git('init', '--quiet');
+    git('commit', '--quiet', '--allow-empty', '-m', 'start');
+    for (const branch of ['orch/add-search-k3f9', 'orch/ship-7q2x', 'other']) git('branch', branch);
+    expect(completionsOf('orch rollback ')).toEqual(['add-search-k3f9', 'ship-7q2x']);
+    expect(completionsOf('orch run --from sh')).toEqual(['ship-7q2x']);
+  });
+
+  test('a workflow is a file, whatever its name', () => {
+    writeFileSync(join(folder, 'nightly build $(x).yaml'), '');
+    expect(completionsOf('orch run night')).toEqual(['nightly build $(x).yaml']);
+  });
+
+  test("the program's own script is complete and starts no program", async () => {
+    const { stdout } = await runOrch(['completion', 'bash']);
+    expect(completionsOf('orch comp', stdout)).toEqual(['completion']);
+    expect(completionsOf('orch completion ', stdout)).toEqual(['bash', 'zsh', 'fish']);
+    expect(stdout).not.toMatch(/\$\(orch|`orch [a-z]+`$/m);
+  });
+});
+
+/** Not every machine has these shells: where one is missing, its script is only made. */
+describe.for(['zsh', 'fish'] as const)('%s', (shell) => {
+  test('reads its script without complaint', ({ skip }) => {
+    const path = join(folder, `orch.${shell}`);
+    const script = completionScript(shell, sampleProgram());
+    writeFileSync(path, script);
+    expect(script).toContain('rollback');
+    const { error, stderr } = spawnSync(shell, ['-n', path], { encoding: 'utf8' });
+    skip(error !== undefined, `${shell} is not installed`);
+    expect(stderr).toBe('');
+  });
+});
+
+test.for([
+  { line: 'orch ro', offers: ['rollback'] },
+  { line: 'orch -C . task ', offers: ['list', 'show'] },
+  { line: 'orch task list ', offers: ['done', 'open'] },
+  { line: 'orch run --strategy a', offers: ['adaptive', 'auto'] },
+])('a TAB in fish: "$line" offers $offers', ({ line, offers }, { skip }) => {
+  const path = join(folder, 'orch.fish');
+  writeFileSync(path, completionScript('fish', sampleProgram()));
+  const { error, stdout } = spawnSync(
+    'fish',
+    ['--no-config', '-c', `source ${path}; complete -C '${line}'`],
+    { cwd: folder, encoding: 'utf8', env: cleanEnvironment() },
+  );
+  skip(error !== undefined, 'fish is not installed');
+  const words = stdout.split('\n').map((item) => item.split('\t')[0] ?? '');
+  expect(words.filter((word) => word !== '')).toEqual(offers);
+});
