@@ -3,7 +3,7 @@
  * user namespace or race two of it. The program is bundled first, because the oldest supported Node
  * does not read TypeScript.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { buildSync } from 'esbuild';
 
 /**
@@ -11,7 +11,7 @@ import { buildSync } from 'esbuild';
  * @param folder where the bundle is put; start it with `process.execPath <returned path>`
  */
 export function bundleProgram(source: string, folder: string): string {
-  const outfile = join(folder, 'program.mjs');
+  const outfile = join(folder, `${basename(source, '.ts')}.mjs`);
   buildSync({
     entryPoints: [source],
     outfile,

@@ -128,7 +128,7 @@ export function createProcReader(): ProcReader {
         for (;;) {
           const count = readSync(fd, buffer, length, buffer.length - length, null);
           length += count;
-          if (count === 0) return buffer.latin1Slice(0, length);
+          if (count === 0) return buffer.toString('latin1', 0, length);
           if (length === buffer.length) buffer = Buffer.concat([buffer], buffer.length * 2);
         }
       } catch {

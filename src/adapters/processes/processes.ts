@@ -38,7 +38,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
     stopJob: ({ keeper, marker, graceMs }) =>
       stopQuarry(table, { keeper, marker }, graceMs, keepers),
     findMarked: (marker) =>
-      findQuarry(table, { marker }, [], keepers).map(({ pid, start }) => ({ pid, start })),
+      findQuarry(table, { marker }, [], keepers).targets.map(({ pid, start }) => ({ pid, start })),
     stopMarked: (marker, graceMs) => stopQuarry(table, { marker }, graceMs, keepers),
   };
 }

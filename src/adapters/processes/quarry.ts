@@ -12,6 +12,12 @@ export interface Quarry {
   readonly marker: Readonly<Record<string, string>>;
 }
 
+export interface Found {
+  readonly targets: readonly ProcessEntry[];
+  /** Process groups all of whose living members are targets: they can be signalled as one. */
+  readonly wholeGroups: readonly number[];
+}
+
 /**
  * The living processes of a job:
  * - below its keeper, in its keeper's session or process group;
@@ -28,7 +34,7 @@ export function findQuarry(
   quarry: Quarry,
   known: Iterable<ProcessIdentity>,
   spared: ReadonlySet<number>,
-): ProcessEntry[] {
+): Found {
   if (Object.keys(quarry.marker).length === 0) throw new Error('an empty marker fits everything');
   const entries = table.all().filter((entry) => entry.alive && !entry.kernel);
   const byPid = new Map(entries.map((entry) => [entry.pid, entry]));
@@ -41,10 +47,16 @@ export function findQuarry(
   }
   const untouchable = findUntouchable(byPid, spared);
   if (keeper !== undefined) untouchable.add(keeper.pid);
-  return [
-    ...entries.filter((entry) => roots.has(entry.pid)),
-    ...descendantsIn(entries, roots),
-  ].filter((entry) => !untouchable.has(entry.pid));
+  for (const entry of descendantsIn(entries, roots)) roots.add(entry.pid);
+  const isTarget = (entry: ProcessEntry): boolean =>
+    roots.has(entry.pid) && !untouchable.has(entry.pid);
+  const targets = entries.filter(isTarget);
+  const mixed = new Set(entries.filter((entry) => !isTarget(entry)).map(({ pgid }) => pgid));
+  const groups = new Set(targets.map(({ pgid }) => pgid));
+  return {
+    targets,
+    wholeGroups: [...groups].filter((group) => group > 1 && !mixed.has(group)),
+  };
 }
 
 /** Pids no stop may signal, whatever marker they carry. */

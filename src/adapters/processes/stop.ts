@@ -2,11 +2,13 @@
  * Stops a whole job: politely, then by force, then a look that nothing is left. What belongs to the
  * job is decided in quarry.ts.
  *
- * SIGTERM goes to the process group as one signal, because the kernel delivers that to all members at
- * once, also to one that is just being forked; the keeper is a member, and its handler does nothing.
- * Whoever left the group gets it alone. SIGKILL goes to each process alone, because the keeper must
- * live to write the exit code. Killing is faster than forking, so repeated looks come to an end; they
- * are bounded nevertheless.
+ * A signal to a process group reaches all members at once, also one that is just being forked; a
+ * signal to each process of a list may always come too late for a child that is younger than the list.
+ * So SIGTERM goes to the job's group as one signal (the keeper is a member, and its handler does
+ * nothing), and to each process that left the group alone. SIGKILL must not hit the keeper, which has
+ * an exit code to write: groups without it are killed as one, its own group one by one. Where that
+ * does not come to an end, because each process forks before it is hit, the group is stopped as one,
+ * killed one by one, and the keeper goes on.
  *
  * What this cannot find: a process that left the tree, the session and its environment before the
  * first look. Only a control group or a pid namespace holds such a one.
@@ -15,11 +17,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../../base/errors.ts';
 import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { ProcessEntry, ProcessTable } from './process-table.ts';
-import { findQuarry, type Quarry } from './quarry.ts';
+import { type Found, findQuarry, type Quarry } from './quarry.ts';
 
 /** How long SIGKILL may take to show. Only a process stuck in the kernel needs more. */
 const KILL_LASTS_MS = 5_000;
 const LONGEST_PAUSE_MS = 25;
+/** From this round of killing on, the keeper's group is stopped first. */
+const FREEZING_ROUND = 4;
 
 /**
  * @param graceMs between SIGTERM and SIGKILL; 0 kills at once
@@ -33,47 +37,47 @@ export async function stopQuarry(
   spared: ReadonlySet<number>,
 ): Promise<readonly ProcessIdentity[]> {
   const known = new Map<string, ProcessEntry>();
-  const look = (): ProcessEntry[] => {
+  const look = (): Found => {
     const found = findQuarry(table, quarry, known.values(), spared);
-    for (const entry of found) known.set(`${entry.pid} ${entry.start}`, entry);
+    for (const entry of found.targets) known.set(`${entry.pid} ${entry.start}`, entry);
     return found;
   };
+  // Should an earlier stop have died while the group was stopped, the keeper goes on from here.
+  for (const leader of groupLedBy(table, quarry.keeper)) signal(leader, 'SIGCONT');
   const first = look();
-  if (first.length === 0) return [];
+  if (first.targets.length === 0) return [];
   if (graceMs > 0) {
     terminate(table, first, quarry.keeper);
     await waitUntilGone(table, first, look, graceMs);
   }
-  return await killUntilGone(table, look);
+  return await killUntilGone(table, look, quarry.keeper);
 }
 
 /** SIGCONT follows: a stopped process gets SIGTERM only when it goes on. */
 function terminate(
   table: ProcessTable,
-  targets: readonly ProcessEntry[],
+  { targets, wholeGroups }: Found,
   keeper: ProcessIdentity | undefined,
 ): void {
-  const leader = keeper === undefined ? undefined : table.find(keeper.pid);
-  const leads =
-    leader?.alive === true && leader.start === keeper?.start && leader.pgid === leader.pid;
-  const group = leads && leader.pid > 1 ? leader.pid : undefined;
+  const groups = [...wholeGroups, ...groupLedBy(table, keeper)];
   for (const name of ['SIGTERM', 'SIGCONT'] as const) {
-    if (group !== undefined) signal(-group, name);
-    for (const target of targets) if (target.pgid !== group) signalProcess(table, target, name);
+    for (const group of groups) signal(-group, name);
+    for (const target of targets)
+      if (!groups.includes(target.pgid)) signalProcess(table, target, name);
   }
 }
 
 /** Looks at the known ones, which is cheap, and when they are gone at all, for what they started since. */
 async function waitUntilGone(
   table: ProcessTable,
-  first: readonly ProcessEntry[],
-  look: () => ProcessEntry[],
+  first: Found,
+  look: () => Found,
   graceMs: number,
 ): Promise<void> {
   const deadline = performance.now() + graceMs;
-  let targets = first;
+  let { targets } = first;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    if (!targets.some((target) => isSameAndAlive(table, target))) targets = look();
+    if (!targets.some((target) => isSameAndAlive(table, target))) targets = look().targets;
     const remainingMs = deadline - performance.now();
     if (targets.length === 0 || remainingMs <= 0) return;
     await sleep(Math.min(pauseMs, remainingMs));
@@ -82,16 +86,35 @@ async function waitUntilGone(
 
 async function killUntilGone(
   table: ProcessTable,
-  look: () => ProcessEntry[],
+  look: () => Found,
+  keeper: ProcessIdentity | undefined,
 ): Promise<readonly ProcessIdentity[]> {
   const deadline = performance.now() + KILL_LASTS_MS;
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 1.3, LONGEST_PAUSE_MS)) {
-    const targets = look();
-    if (targets.length === 0) return [];
-    if (performance.now() > deadline) return targets.map(({ pid, start }) => ({ pid, start }));
-    for (const target of targets) signalProcess(table, target, 'SIGKILL');
+  let pauseMs = 1;
+  for (let round = 1; ; round += 1) {
+    let found = look();
+    if (found.targets.length === 0) return [];
+    if (performance.now() > deadline)
+      return found.targets.map(({ pid, start }) => ({ pid, start }));
+    // Without an await in between: if this process ended there, the keeper would stay stopped.
+    const frozen = round < FREEZING_ROUND ? [] : groupLedBy(table, keeper);
+    for (const group of frozen) signal(-group, 'SIGSTOP');
+    try {
+      if (frozen.length > 0) found = look();
+      for (const group of found.wholeGroups) signal(-group, 'SIGKILL');
+      for (const target of found.targets) signalProcess(table, target, 'SIGKILL');
+    } finally {
+      for (const group of frozen) signal(group, 'SIGCONT');
+    }
     await sleep(pauseMs);
+    pauseMs = Math.min(pauseMs * 1.3, LONGEST_PAUSE_MS);
   }
+}
+
+/** The keeper's process group, while the keeper lives and so holds its number; else none. */
+function groupLedBy(table: ProcessTable, keeper: ProcessIdentity | undefined): number[] {
+  if (keeper === undefined || keeper.pid <= 1 || !isSameAndAlive(table, keeper)) return [];
+  return table.find(keeper.pid)?.pgid === keeper.pid ? [keeper.pid] : [];
 }
 
 function isSameAndAlive(table: ProcessTable, { pid, start }: ProcessIdentity): boolean {
