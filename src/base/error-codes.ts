@@ -9,6 +9,15 @@ interface ErrorCodeEntry {
 }
 
 export const ERROR_CODES = {
+  ORCH_SNAPSHOT_INCOMPLETE: {
+    exit: 'environment',
+    meaning: 'Objects of a checkpoint were pruned by someone else while it was written.',
+  },
+  ORCH_NO_SUCH_CHECKPOINT: { exit: 'usage', meaning: 'The run has no checkpoint of this wave.' },
+  ORCH_IN_THE_WAY: {
+    exit: 'refused',
+    meaning: 'Ignored or left-out files would be overwritten; nothing was changed.',
+  },
   ORCH_LOCKED: {
     exit: 'refused',
     meaning: 'Another living process of orch works on this run or in this work tree.',

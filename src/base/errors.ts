@@ -94,3 +94,9 @@ export function hasErrno(error: unknown, ...codes: readonly string[]): boolean {
     error instanceof Error && 'code' in error && codes.includes((error as { code: string }).code)
   );
 }
+
+/** What went wrong, in a sentence without a fix: for a failure that goes into the journal. */
+export function messageOf(error: unknown): string {
+  if (error instanceof OrchError) return error.what;
+  return error instanceof Error ? error.message : String(error);
+}

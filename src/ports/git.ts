@@ -99,8 +99,9 @@ export interface GitPort {
   snapshot(request: SnapshotRequest): Promise<Snapshot>;
   /** The same tree with some files replaced or (null) removed. */
   treeWithFiles(tree: Oid, files: ReadonlyMap<string, Uint8Array | null>): Promise<Oid>;
-  /** The same tree without a path. */
   emptyTree(): Promise<Oid>;
+  /** A tree of these files of the work tree alone, ignored or not, with their modes. */
+  treeOfPaths(paths: readonly string[]): Promise<Oid>;
   commit(request: CommitRequest): Promise<Oid>;
   /** All or nothing. @throws OrchError ORCH_REF_MOVED when a `from` does not hold */
   updateRefs(updates: readonly RefUpdate[]): Promise<void>;

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { FilesPort } from './files.ts';
 import type { GitPort } from './git.ts';
 import type { ProcessPort } from './processes.ts';
+import type { WorkTreePort } from './work-tree.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -17,4 +18,6 @@ export interface Ports {
    * @throws OrchError when there is no repository, or one that neither can work on
    */
   openGit(directory: string): Promise<GitPort>;
+  /** @param root absolute path of the work tree */
+  openWorkTree(root: string): WorkTreePort;
 }

@@ -1,4 +1,5 @@
 /** The state of a run before its first event: everything pending, nothing open. */
+import { childrenOf, dependentsOf } from '../plan/graph.ts';
 import type { Plan, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { rebuildReadiness } from './readiness.ts';
@@ -76,16 +77,10 @@ function newWave(plan: PlanWave | null): WaveState {
 }
 
 function graphOf(plan: Plan): Pick<RunState, 'nodes' | 'dependents' | 'children' | 'steps' | 'openNeeds' | 'openChildren'> {
-  const dependents: number[][] = plan.nodes.map(() => []);
-  const children: number[][] = plan.nodes.map(() => []);
-  for (const node of plan.nodes) {
-    for (const need of node.needs) dependents[need]?.push(node.index);
-    if (node.parent !== undefined) children[node.parent]?.push(node.index);
-  }
   return {
     nodes: [...plan.nodes],
-    dependents,
-    children,
+    dependents: dependentsOf(plan.nodes),
+    children: childrenOf(plan.nodes),
     steps: plan.nodes.map(newStepState),
     openNeeds: plan.nodes.map(() => 0),
     openChildren: plan.nodes.map(() => 0),

@@ -6,7 +6,8 @@
  * Nodes that stand for several steps (a matrix, a nested workflow) have no events: they open and end
  * here, as a consequence of their parts.
  */
-import { unreachable } from '../base/errors.ts';
+import { messageOf, unreachable } from '../base/errors.ts';
+import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { evaluateCondition } from '../workflow/expressions.ts';
 import type { Failure } from './events.ts';
@@ -14,7 +15,6 @@ import { pushHeap } from './ready-queue.ts';
 import { contextOf, evaluateNestedOutputs, evaluateScope } from './scope.ts';
 import {
   hasEnded,
-  isLeaf,
   newAgenda,
   type RunState,
   type SkipReason,
@@ -230,7 +230,7 @@ function verdictOn(state: RunState, node: PlanNode): Verdict {
   try {
     if (evaluateCondition(when, contextOf(state, node, [when]))) return { go: true };
   } catch (error) {
-    const message = `when: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `when: ${messageOf(error)}`;
     return { go: false, reason: 'failure', failure: { kind: 'expression', message } };
   }
   return { go: false, reason: 'when', detail: when };
@@ -267,7 +267,7 @@ function openNested(state: RunState, node: PlanNode, step: StepState): void {
       state.scopes.set(node.index, evaluateScope(state, node));
     } catch (error) {
       step.status = 'failed';
-      step.skipped = { reason: 'expression', detail: error instanceof Error ? error.message : String(error) };
+      step.skipped = { reason: 'expression', detail: messageOf(error) };
     }
   } else if (verdict.reason === 'failure') {
     step.status = 'failed';

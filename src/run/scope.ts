@@ -7,7 +7,7 @@
  * would cost as much as the workflow is large.
  */
 import type { PlanNode } from '../plan/plan.ts';
-import { evaluateTemplate, referencedSteps } from '../workflow/expressions.ts';
+import { evaluateTemplate, referencedSteps, textOfValue } from '../workflow/expressions.ts';
 import type { JsonValue } from '../workflow/workflow.ts';
 import { type RunState, stepStateOf } from './state.ts';
 
@@ -35,7 +35,7 @@ export function environmentOf(state: RunState, node: PlanNode): Record<string, s
   const context = contextOf(state, node, Object.values(env));
   const result: Record<string, string> = {};
   for (const [name, template] of Object.entries(env)) {
-    result[name] = asText(evaluateTemplate(template, context));
+    result[name] = textOfValue(evaluateTemplate(template, context));
   }
   return result;
 }
@@ -64,13 +64,7 @@ export function evaluateNestedOutputs(state: RunState, node: PlanNode): Record<s
   const outputs = Object.entries(node.step.workflow?.outputs ?? {});
   const inside: PlanNode = { ...node, id: `${node.id}/`, parent: node.index };
   const context = contextOf(state, inside, outputs.map(([, text]) => text));
-  return Object.fromEntries(outputs.map(([name, text]) => [name, asText(evaluateTemplate(text, context))]));
-}
-
-/** How GitHub Actions makes text of a value: JSON for lists and maps, '' for null. */
-export function asText(value: JsonValue): string {
-  if (value === null) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return Object.fromEntries(outputs.map(([name, text]) => [name, textOfValue(evaluateTemplate(text, context))]));
 }
 
 function plainEnv(node: PlanNode): Values {

@@ -4,7 +4,8 @@
  *
  * Attempts stay on record; whoever calls this calls rebuildReadiness afterwards.
  */
-import { hasEnded, isLeaf, type RunState, type StepState, stepStateOf, waveOf } from './state.ts';
+import { isLeaf } from '../plan/graph.ts';
+import { hasEnded, type RunState, type StepState, stepStateOf, waveOf } from './state.ts';
 
 /** Files of steps that ended after the last seal were never synced; a reboot may have lost them. */
 export function setBackAfterReboot(state: RunState): void {

@@ -172,11 +172,6 @@ export interface RunState {
   counts: { passed: number; failed: number; skipped: number; cancelled: number };
 }
 
-/** True for nodes that do work and have events: steps and matrices not yet expanded. */
-export function isLeaf(node: PlanNode): boolean {
-  return node.kind === 'step' || node.kind === 'dynamic';
-}
-
 export function hasEnded(status: StepStatus): boolean {
   return status !== 'pending' && status !== 'running' && status !== 'waiting';
 }

@@ -1,0 +1,80 @@
+/**
+ * The message of a checkpoint commit: a subject for people and trailers that git itself can list, so
+ * that `git log --format='%(trailers)' orch/<run>` is the audit log of a run.
+ *
+ * Text from workflows is data here: a line break in a name must not become a trailer.
+ */
+import type { RunEndStatus } from '../run/events.ts';
+
+export type CheckpointStatus = 'running' | RunEndStatus;
+
+export interface CheckpointFacts {
+  readonly run: string;
+  readonly workflow: string;
+  readonly wave: number;
+  /** How many waves the plan has. */
+  readonly waves: number;
+  readonly steps: readonly string[];
+  /** `tests=passed` */
+  readonly gates: readonly string[];
+  readonly status: CheckpointStatus;
+  /** Events in the committed journal. */
+  readonly events: number;
+  /** sha256 of the committed segments in order, hex. */
+  readonly digest: string;
+}
+
+/** Names beyond this many are counted, not listed: the journal in the same commit has them all. */
+const MAX_NAMES = 100;
+
+export function checkpointMessage(facts: CheckpointFacts): string {
+  return [
+    `orch: ${oneLine(facts.workflow)} wave ${facts.wave}/${facts.waves}`,
+    '',
+    `Orch-Run: ${facts.run}`,
+    `Orch-Wave: ${facts.wave}`,
+    `Orch-Steps: ${names(facts.steps)}`,
+    `Orch-Gates: ${names(facts.gates)}`,
+    `Orch-Status: ${facts.status}`,
+    `Orch-Journal: ${facts.events} sha256:${facts.digest}`,
+    '',
+  ].join('\n');
+}
+
+function names(list: readonly string[]): string {
+  if (list.length === 0) return 'none';
+  const shown = list.slice(0, MAX_NAMES).map(oneLine).join(', ');
+  return list.length > MAX_NAMES ? `${shown} and ${list.length - MAX_NAMES} more` : shown;
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\s\u0000-\u001f\u007f]+/g, ' ').trim();
+}
+
+export interface CheckpointTrailers {
+  readonly run: string;
+  readonly wave: number;
+  readonly status: string;
+  readonly events: number;
+  readonly digest: string;
+}
+
+/** The trailers of a checkpoint, or undefined when the commit is none. */
+export function readTrailers(message: string): CheckpointTrailers | undefined {
+  const trailers = new Map<string, string>();
+  for (const line of message.split('\n').slice(1)) {
+    const match = /^(Orch-[A-Z][a-z]+): (.*)$/.exec(line);
+    if (match?.[1] !== undefined && match[2] !== undefined) trailers.set(match[1], match[2]);
+  }
+  const run = trailers.get('Orch-Run');
+  const wave = trailers.get('Orch-Wave');
+  const journal = /^(\d+) sha256:([0-9a-f]{64})$/.exec(trailers.get('Orch-Journal') ?? '');
+  if (run === undefined || wave === undefined || !/^\d+$/.test(wave) || journal === null) return undefined;
+  return {
+    run,
+    wave: Number(wave),
+    status: trailers.get('Orch-Status') ?? '',
+    events: Number(journal[1]),
+    digest: journal[2] ?? '',
+  };
+}

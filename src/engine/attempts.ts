@@ -1,0 +1,271 @@
+/**
+ * The processes of a run while they live: attempts of steps, and gates. Starts them under keepers,
+ * watches their time, output and memory, stops them, and says how they ended.
+ *
+ * What an end means for the step is not decided here (perform-step.ts, perform-gate.ts).
+ */
+import type { Keeper, ProcessIdentity } from '../ports/processes.ts';
+import type { Failure, Resources } from '../run/events.ts';
+import type { KeeperRecord } from '../run/state.ts';
+import type { Outcome } from '../run/verdict.ts';
+import type { Timeout } from '../workflow/workflow.ts';
+import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
+import type { LiveRun } from './live-run.ts';
+
+export interface AttemptSpec {
+  /** In the exit log. */
+  readonly key: string;
+  readonly folder: string;
+  /** Environment that all of its processes carry, to find them by. */
+  readonly marker: Readonly<Record<string, string>>;
+  readonly timeout: Timeout;
+  /** Called once, on the run's queue. */
+  readonly ended: (outcome: Outcome) => void;
+}
+
+export interface JobSpec {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+interface Attempt extends AttemptSpec {
+  readonly slot: number;
+  readonly identity: ProcessIdentity;
+  /** Ours; absent when an earlier process of orch started the keeper. */
+  readonly keeper?: Keeper;
+  readonly startedMs: number;
+  readonly cpuBefore: number;
+  maxRssBytes: number;
+  lastActivity: { atMs: number; outputBytes: number; cpuSeconds: number };
+  stopping?: { readonly failure: Failure; readonly done: Promise<readonly ProcessIdentity[]> };
+  timer?: Disposable;
+}
+
+/** The first look at a new process; the gap doubles up to LOOK_MAX_MS while nothing new starts. */
+const LOOK_FIRST_MS = 40;
+const LOOK_MAX_MS = 1000;
+/** How often a keeper that is not our child is looked at. */
+const ADOPTED_LOOK_MS = 50;
+
+export class Attempts {
+  readonly #run: LiveRun;
+  readonly #pool: KeeperPool;
+  readonly #live = new Map<string, Attempt>();
+  /** Asked to stop while they were still looked up in the cache. */
+  readonly #stoppedEarly = new Map<string, Failure>();
+  /** CPU seconds of all a keeper's earlier jobs, by slot: its counters only grow. */
+  readonly #cpuOfSlot = new Map<number, number>();
+  #lookEveryMs = LOOK_FIRST_MS;
+  #look: Disposable | undefined;
+
+  constructor(run: LiveRun) {
+    this.#run = run;
+    this.#pool = new KeeperPool(run);
+  }
+
+  /** A keeper for an attempt that is about to be recorded. */
+  take(): Keeper {
+    return this.#pool.take();
+  }
+
+  /** For an attempt that turned out to need no process. */
+  giveBack(keeper: Keeper): void {
+    this.#pool.giveBack(keeper);
+  }
+
+  /** To be called after the attempt's start is durable. */
+  start(keeper: Keeper, spec: AttemptSpec, job: JobSpec): void {
+    const stopped = this.#stoppedEarly.get(spec.key);
+    if (stopped !== undefined) {
+      this.#stoppedEarly.delete(spec.key);
+      this.#pool.giveBack(keeper);
+      return spec.ended({ exitCode: null, durationS: 0, resources: null, stopped, lost: false, survivors: 0 });
+    }
+    const { clock } = this.#run.parts.ports;
+    const attempt: Attempt = {
+      ...spec,
+      slot: keeper.slot,
+      identity: keeper.identity,
+      keeper,
+      startedMs: clock.monotonic(),
+      cpuBefore: this.#cpuOfSlot.get(keeper.slot) ?? 0,
+      maxRssBytes: 0,
+      lastActivity: { atMs: clock.monotonic(), outputBytes: 0, cpuSeconds: 0 },
+    };
+    this.#pool.expect(keeper, spec.key, (end) => this.#ended(attempt, end));
+    keeper.startJob({
+      key: spec.key,
+      directory: spec.folder,
+      script: job.script,
+      cwd: this.#run.parts.workTree.root,
+      env: job.env,
+    });
+    this.#watch(attempt, spec.timeout.totalMs);
+  }
+
+  /**
+   * An attempt that an earlier process of orch started: waits for its keeper when that still lives,
+   * else reads what it left.
+   * @param elapsedMs how long ago it was started
+   */
+  adopt(keeper: KeeperRecord | undefined, spec: AttemptSpec, elapsedMs: number): void {
+    const { clock, processes, files } = this.#run.parts.ports;
+    const isAlive = () => keeper !== undefined && keeper.boot === processes.bootId() && processes.isAlive(keeper);
+    const attempt: Attempt = {
+      ...spec,
+      slot: keeper?.slot ?? -1,
+      identity: keeper ?? { pid: 0, start: '' },
+      startedMs: clock.monotonic() - elapsedMs,
+      cpuBefore: 0,
+      maxRssBytes: 0,
+      lastActivity: { atMs: clock.monotonic(), outputBytes: 0, cpuSeconds: 0 },
+    };
+    if (keeper) this.#pool.occupy(keeper.slot);
+    const look = () => {
+      if (isAlive()) {
+        clock.timer(ADOPTED_LOOK_MS, () => this.#run.post(look));
+        return;
+      }
+      if (keeper) this.#pool.vacate(keeper.slot);
+      const sameBoot = keeper !== undefined && keeper.boot === processes.bootId();
+      const codes = sameBoot ? readExitLog(files.readText(this.#run.parts.files.exitLog)) : new Map();
+      this.#ended(attempt, { exitCode: codes.get(spec.key) });
+    };
+    if (isAlive()) this.#watch(attempt, spec.timeout.totalMs === undefined ? undefined : Math.max(0, spec.timeout.totalMs - elapsedMs));
+    else this.#live.set(spec.key, attempt);
+    this.#run.post(look);
+  }
+
+  /** Ends the whole process tree; the attempt then ends with this failure. */
+  stop(key: string, failure: Failure, graceMs = this.#run.parts.settings.graceMs): void {
+    const attempt = this.#live.get(key);
+    if (attempt === undefined) {
+      this.#stoppedEarly.set(key, failure);
+      return;
+    }
+    if (attempt.stopping) return;
+    const { processes } = this.#run.parts.ports;
+    const done = processes.stopJob({ keeper: attempt.identity, marker: attempt.marker, graceMs });
+    attempt.stopping = { failure, done };
+    done.catch((error: unknown) => this.#run.post(() => {
+      throw error;
+    }));
+  }
+
+  /** No grace any more for what is being stopped. */
+  killAll(): void {
+    const { processes } = this.#run.parts.ports;
+    for (const { identity, marker } of this.#live.values()) {
+      processes.stopJob({ keeper: identity, marker, graceMs: 0 }).catch((error: unknown) => this.#run.post(() => {
+        throw error;
+      }));
+    }
+  }
+
+  /** Lets go of everything: keepers end after their jobs. */
+  close(): void {
+    this.#look?.[Symbol.dispose]();
+    for (const { timer } of this.#live.values()) timer?.[Symbol.dispose]();
+    this.#pool.close();
+  }
+
+  #ended(attempt: Attempt, end: JobEnd): void {
+    attempt.timer?.[Symbol.dispose]();
+    const { stopping } = attempt;
+    const lost = end.exitCode === undefined;
+    if (stopping === undefined && !lost) return this.#finish(attempt, end, 0);
+    // What was stopped, or lost its keeper, may have left processes behind: the attempt ends when they are gone.
+    const { processes } = this.#run.parts.ports;
+    const gone = stopping?.done ?? processes.stopMarked(attempt.marker, this.#run.parts.settings.graceMs);
+    this.#run.task(`end:${attempt.key}`, async () => {
+      const survivors = await gone;
+      return () => this.#finish(attempt, end, survivors.length);
+    });
+  }
+
+  #finish(attempt: Attempt, end: JobEnd, survivors: number): void {
+    const { clock } = this.#run.parts.ports;
+    this.#live.delete(attempt.key);
+    const resources = this.#resources(attempt);
+    if (attempt.keeper) this.#pool.giveBack(attempt.keeper);
+    attempt.ended({
+      exitCode: end.exitCode ?? null,
+      durationS: seconds(clock.monotonic() - attempt.startedMs),
+      resources,
+      ...(attempt.stopping && { stopped: attempt.stopping.failure }),
+      lost: end.exitCode === undefined,
+      survivors,
+    });
+  }
+
+  #resources(attempt: Attempt): Resources | null {
+    if (attempt.keeper === undefined) return null; // Its keeper is gone, and its counters with it.
+    const usage = this.#run.parts.ports.processes.usage(attempt.identity);
+    if (usage === undefined) return null;
+    this.#cpuOfSlot.set(attempt.slot, usage.cpuSeconds);
+    return {
+      cpu_s: Math.max(0, Math.round((usage.cpuSeconds - attempt.cpuBefore) * 1000) / 1000),
+      max_rss_bytes: attempt.maxRssBytes > 0 ? attempt.maxRssBytes : null,
+    };
+  }
+
+  #watch(attempt: Attempt, totalMs: number | undefined): void {
+    this.#live.set(attempt.key, attempt);
+    if (totalMs !== undefined) {
+      attempt.timer = this.#run.parts.ports.clock.timer(totalMs, () => {
+        this.stop(attempt.key, { kind: 'timeout', message: `took longer than ${seconds(attempt.timeout.totalMs ?? totalMs)} s` });
+      });
+    }
+    this.#lookAgain(LOOK_FIRST_MS);
+  }
+
+  #lookAgain(delayMs: number): void {
+    if (this.#look !== undefined && delayMs >= this.#lookEveryMs) return;
+    this.#look?.[Symbol.dispose]();
+    this.#lookEveryMs = delayMs;
+    this.#look = this.#run.parts.ports.clock.timer(delayMs, () => {
+      this.#look = undefined;
+      for (const attempt of this.#live.values()) this.#lookAt(attempt);
+      if (this.#live.size > 0) this.#lookAgain(Math.min(LOOK_MAX_MS, delayMs * 2));
+    });
+  }
+
+  #lookAt(attempt: Attempt): void {
+    const { clock, processes, files } = this.#run.parts.ports;
+    const usage = processes.usage(attempt.identity);
+    if (usage === undefined) return;
+    attempt.maxRssBytes = Math.max(attempt.maxRssBytes, usage.peakRssBytes ?? usage.rssBytes);
+    const outputBytes = boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
+    const { lastActivity } = attempt;
+    if (outputBytes !== lastActivity.outputBytes || usage.cpuSeconds > lastActivity.cpuSeconds) {
+      attempt.lastActivity = { atMs: clock.monotonic(), outputBytes, cpuSeconds: usage.cpuSeconds };
+      return;
+    }
+    const { idleMs } = attempt.timeout;
+    if (idleMs === undefined || clock.monotonic() - lastActivity.atMs < idleMs) return;
+    this.stop(attempt.key, { kind: 'stall', message: `no output and no CPU time for ${seconds(idleMs)} s` });
+  }
+}
+
+/**
+ * Size of what an attempt has printed; a file over the limit is cut to nothing, and says so. The
+ * process appends (O_APPEND), so it goes on behind the note.
+ */
+function boundOutput(files: LiveRun['parts']['ports']['files'], folder: string, maxBytes: number): number {
+  let total = 0;
+  for (const name of ['out', 'err']) {
+    const path = `${folder}/${name}`;
+    const size = files.size(path) ?? 0;
+    total += size;
+    if (size <= maxBytes) continue;
+    files.truncate(path, 0);
+    const file = files.openAppend(path);
+    file.append(new TextEncoder().encode(`[orch: ${size} bytes were dropped here, max_log is ${maxBytes}]\n`));
+    file.close();
+  }
+  return total;
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000;
+}

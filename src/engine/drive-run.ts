@@ -1,0 +1,169 @@
+/**
+ * The loop: ask what to do, do it, put the events on disk, wait for what happens, again. Used alike
+ * by a run that begins and by one that is resumed.
+ */
+import { unreachable } from '../base/errors.ts';
+import { type Command, decide, hasFinished } from '../run/decide.ts';
+import { gateKey, waveOf } from '../run/state.ts';
+import { Attempts } from './attempts.ts';
+import type { LiveRun } from './live-run.ts';
+import { makeCheckpoint } from './make-checkpoint.ts';
+import { adoptGate, startGate } from './perform-gate.ts';
+import {
+  adoptStep,
+  answerApproval,
+  askForApproval,
+  expandStep,
+  failStep,
+  skipRest,
+  startStep,
+} from './perform-step.ts';
+import { watchRequests } from './requests.ts';
+import { finishRollBack, rollBack } from './roll-back.ts';
+import { attemptKey, gateAttemptKey } from './run-files.ts';
+import { sealWave } from './seal-wave.ts';
+
+/** What the process around the run may ask of it. */
+export interface RunControl {
+  /** First call: stop gracefully and leave a resumable run. Second: no grace. */
+  interrupt(signal: string): void;
+}
+
+/**
+ * Drives a run until it has finished, waits for a person, or was interrupted.
+ * @param onControl receives the handle before the first command
+ * @throws what the world failed with; the journal is whole then, and the run can be resumed
+ */
+export async function driveRun(run: LiveRun, onControl: (control: RunControl) => void): Promise<void> {
+  const attempts = new Attempts(run);
+  onControl(controlOf(run, attempts));
+  using _requests = watchRequests(run);
+  try {
+    takeUpOpenIntents(run, attempts);
+    for (;;) {
+      const wakeAtMs = performAll(run, attempts);
+      run.flush();
+      if (hasFinished(run.state) || run.state.status !== 'running') break;
+      await run.takeFacts(wakeAtMs);
+    }
+    await sweep(run);
+  } finally {
+    attempts.close();
+    run.parts.journal.close();
+  }
+}
+
+function controlOf(run: LiveRun, attempts: Attempts): RunControl {
+  return {
+    interrupt: (signal) =>
+      run.post(() => {
+        if (run.interrupt !== undefined) attempts.killAll();
+        run.interrupt ??= signal;
+      }),
+  };
+}
+
+/** Resume is no special case: whatever was begun and has no end yet is taken up where it is. */
+function takeUpOpenIntents(run: LiveRun, attempts: Attempts): void {
+  const { state } = run;
+  if (state.rollbackOpen) finishRollBack(run);
+  if (state.checkpointOpen) makeCheckpoint(run);
+  for (const index of state.running) {
+    const node = state.nodes[index];
+    const attempt = state.steps[index]?.attempts.at(-1);
+    if (node && attempt) adoptStep(run, attempts, node, attempt);
+  }
+  for (const key of state.runningGates) {
+    const [wave, name] = splitGateKey(key);
+    const attempt = waveOf(state, wave).gates.find((gate) => gate.name === name)?.attempts.at(-1);
+    if (attempt) adoptGate(run, attempts, wave, name, attempt);
+  }
+}
+
+function splitGateKey(key: string): [wave: number, gate: string] {
+  const slash = key.indexOf('/');
+  return [Number(key.slice(0, slash)), key.slice(slash + 1)];
+}
+
+/** @returns when to wake at the latest */
+function performAll(run: LiveRun, attempts: Attempts): number | undefined {
+  for (;;) {
+    const command = decide(run.state, {
+      nowMs: run.nowMs(),
+      busy: run.busy,
+      ...(run.interrupt !== undefined && { interrupt: run.interrupt }),
+    });
+    if (command === undefined) return undefined;
+    if (command.type === 'wake') return command.atMs;
+    perform(run, attempts, command);
+    if (run.state.status !== 'running') return undefined;
+  }
+}
+
+function perform(run: LiveRun, attempts: Attempts, command: Exclude<Command, { type: 'wake' }>): void {
+  const { state } = run;
+  switch (command.type) {
+    case 'open-wave':
+      return run.record({ type: 'wave.started', wave: command.wave, steps: waveOf(state, command.wave).plan?.steps ?? [] });
+    case 'start':
+      return startStep(run, attempts, command.node, command.attempt);
+    case 'skip': {
+      const { node, reason, detail } = command;
+      return run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason, detail });
+    }
+    case 'fail':
+      return failStep(run, command.node, command.failure);
+    case 'expand':
+      return expandStep(run, command.node);
+    case 'ask':
+      return askForApproval(run, command.node);
+    case 'answer':
+      return answerApproval(run, command.node);
+    case 'stop': {
+      const { node, failure } = command;
+      run.busy.add(`stop:${node.index}`);
+      return attempts.stop(attemptKey(node.id, state.steps[node.index]?.attempts.length ?? 0), failure);
+    }
+    case 'stop-gate': {
+      const { wave, gate, failure } = command;
+      run.busy.add(`stop-gate:${gateKey(wave, gate)}`);
+      const attempt = waveOf(state, wave).gates.find(({ name }) => name === gate)?.attempts.length ?? 0;
+      return attempts.stop(gateAttemptKey(wave, gate, attempt), failure);
+    }
+    case 'seal':
+      return sealWave(run, command.wave);
+    case 'gate':
+      return startGate(run, attempts, command.wave, command.gate);
+    case 'checkpoint':
+      return startCheckpoint(run, command.wave, command.status);
+    case 'skip-rest':
+      return skipRest(run, command.reason === 'cancelled' ? 'cancelled' : 'fail_fast', command.detail);
+    case 'roll-back':
+      return rollBack(run, command.to);
+    case 'close-wave':
+      return run.record({ type: 'wave.finished', wave: command.wave, status: command.status });
+    case 'finish':
+      return run.record({ type: 'run.finished', status: command.status });
+    case 'pause':
+      return run.record({ type: 'run.waiting', steps: command.steps });
+    case 'interrupt':
+      return run.record({ type: 'run.interrupted', signal: command.signal });
+    default:
+      return unreachable(command);
+  }
+}
+
+function startCheckpoint(run: LiveRun, wave: number, status: 'running' | 'passed' | 'failed' | 'cancelled'): void {
+  const { state } = run;
+  const tree = waveOf(state, wave).sealed?.tree;
+  if (tree === undefined) throw new Error(`wave ${wave} is not sealed`);
+  const parent = state.checkpoints.at(-1)?.commit ?? state.base;
+  run.record({ type: 'checkpoint.started', wave, tree, parent, status });
+  run.afterwards(() => makeCheckpoint(run));
+}
+
+/** What steps left running in the background ends with the run. A run that only waits has none. */
+async function sweep(run: LiveRun): Promise<void> {
+  const { processes } = run.parts.ports;
+  await processes.stopMarked({ ORCH_RUN: run.state.run }, run.parts.settings.graceMs);
+}

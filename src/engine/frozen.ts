@@ -1,0 +1,101 @@
+/**
+ * run.json: what a run was started with, written once and committed with every checkpoint. A resume
+ * reads this and never the workflow file, so that a run goes on as it began.
+ */
+import { OrchError } from '../base/errors.ts';
+import type { Oid } from '../base/ids.ts';
+import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import type { FilesPort } from '../ports/files.ts';
+import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
+
+const FROZEN_VERSION = 1;
+
+export interface Frozen {
+  readonly v: number;
+  readonly run: string;
+  readonly orch_version: string;
+  readonly created_at: string;
+  /** Commit the run began on; null in a repository without commits. */
+  readonly base: Oid | null;
+  /** Branch it began on; null when HEAD was detached. */
+  readonly branch: string | null;
+  /** Tree of the user's index at the start; null when it could not be written. */
+  readonly index_tree: Oid | null;
+  /** Absolute path of the work tree. Not committed: see committedFrozen. */
+  readonly worktree: string;
+  readonly commit_to: 'branch' | 'current';
+  readonly inputs: Readonly<Record<string, JsonValue>>;
+  readonly workflow: Workflow;
+  readonly plan: Plan;
+}
+
+/** Steps and gates stand once in the file, under `workflow`; the plan names them. */
+type FrozenPlan = Omit<Plan, 'nodes' | 'waves'> & {
+  readonly nodes: readonly (Omit<PlanNode, 'step'> & { readonly step: string })[];
+  readonly waves: readonly (Omit<PlanWave, 'gates'> & { readonly gates: readonly string[] })[];
+};
+
+export function encodeFrozen(frozen: Frozen): string {
+  const plan: FrozenPlan = {
+    ...frozen.plan,
+    nodes: frozen.plan.nodes.map((node) => ({ ...node, step: node.step.id })),
+    waves: frozen.plan.waves.map((wave) => ({ ...wave, gates: wave.gates.map((gate) => gate.name) })),
+  };
+  return `${JSON.stringify({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
+}
+
+/** What goes into a checkpoint: everything but the path of this machine. */
+export function encodeCommittedFrozen(text: string): string {
+  const { worktree: _path, ...rest } = JSON.parse(text) as Record<string, unknown>;
+  return `${JSON.stringify(rest)}\n`;
+}
+
+/** @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_DAMAGED, ORCH_JOURNAL_NEWER */
+export function readFrozen(files: FilesPort, path: string): Frozen {
+  const text = files.readText(path);
+  if (text === undefined) {
+    throw new OrchError('ORCH_NO_SUCH_RUN', `${path} does not exist`, { fix: 'orch list' });
+  }
+  return decodeFrozen(text, path);
+}
+
+export function decodeFrozen(text: string, path: string): Frozen {
+  const value = parse(text, path);
+  if (value.v > FROZEN_VERSION) {
+    throw new OrchError('ORCH_JOURNAL_NEWER', `${path} was written by a newer orch`, {
+      fix: 'npm install --global git-orch@latest',
+    });
+  }
+  const steps = new Map(value.workflow.steps.map((step) => [step.id, step]));
+  const gates = new Map(value.workflow.gates.map((gate) => [gate.name, gate]));
+  const plan: Plan = {
+    ...value.plan,
+    nodes: value.plan.nodes.map((node) => ({ ...node, step: known(steps, node.step, path) })),
+    waves: value.plan.waves.map((wave) => ({
+      ...wave,
+      gates: wave.gates.map((name): Gate => known(gates, name, path)),
+    })),
+  };
+  return { ...value, plan };
+}
+
+function parse(text: string, path: string): Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan } {
+  try {
+    return JSON.parse(text) as Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan };
+  } catch (cause) {
+    throw damaged(path, 'it is not JSON', cause);
+  }
+}
+
+function known<T>(map: ReadonlyMap<string, T>, key: string, path: string): T {
+  const value = map.get(key);
+  if (value === undefined) throw damaged(path, `its plan names ${key}, which its workflow does not have`);
+  return value;
+}
+
+function damaged(path: string, detail: string, cause?: unknown): OrchError {
+  return new OrchError('ORCH_RUN_DAMAGED', `${path} is damaged: ${detail}`, {
+    fix: 'take the file from the run\'s last checkpoint: git show orch/<run>:.orch/runs/<run>/run.json',
+    cause,
+  });
+}

@@ -1,0 +1,140 @@
+/**
+ * A run while a process works on it: its state, its journal, and the one queue through which
+ * everything that happens comes in.
+ *
+ * The order is the promise. `record` folds an event at once, so that the next decision knows it;
+ * `flush` puts all events recorded since on disk with one sync; only then do the effects run that
+ * were asked for with `afterwards`. Nothing outside ever happens before its event is durable.
+ */
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { WorkTreePort } from '../ports/work-tree.ts';
+import { applyEvent } from '../run/apply-event.ts';
+import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
+import type { RunState } from '../run/state.ts';
+import type { Frozen } from './frozen.ts';
+import type { JournalWriter } from './journal.ts';
+import type { RunFiles } from './run-files.ts';
+
+export interface RunSettings {
+  readonly useCache: boolean;
+  /** Steps whose cache entries are made anew. */
+  readonly refresh: readonly string[];
+  /** Between SIGTERM and SIGKILL. */
+  readonly graceMs: number;
+  readonly maxLogBytes: number;
+  /** What jobs inherit. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface LiveRunParts {
+  readonly ports: Ports;
+  readonly git: GitPort;
+  readonly workTree: WorkTreePort;
+  readonly files: RunFiles;
+  readonly frozen: Frozen;
+  readonly settings: RunSettings;
+  readonly state: RunState;
+  readonly journal: JournalWriter;
+  /** Sees every event once it is durable. */
+  readonly observe: (event: RunEvent, state: RunState) => void;
+}
+
+export class LiveRun {
+  readonly parts: LiveRunParts;
+  readonly state: RunState;
+  /** Commands under way, for decide(). */
+  readonly busy = new Set<string>();
+  /** Signal that asks for a stop. */
+  interrupt: string | undefined;
+  #recorded: RunEvent[] = [];
+  #effects: (() => void)[] = [];
+  #inbox: (() => void)[] = [];
+  #wake: (() => void) | undefined;
+  #indexQueue: Promise<unknown> = Promise.resolve();
+  readonly #startedAtMs: number;
+  readonly #startedMonotonicMs: number;
+
+  constructor(parts: LiveRunParts) {
+    this.parts = parts;
+    this.state = parts.state;
+    this.#startedAtMs = parts.ports.clock.now();
+    this.#startedMonotonicMs = parts.ports.clock.monotonic();
+  }
+
+  /**
+   * Milliseconds since 1970 that never run backwards: the wall clock, but at least as far as the
+   * monotonic clock has gone since the start, so that a clock set back delays no retry.
+   */
+  nowMs(): number {
+    const { clock } = this.parts.ports;
+    return Math.max(clock.now(), this.#startedAtMs + clock.monotonic() - this.#startedMonotonicMs);
+  }
+
+  record(body: RunEventBody): void {
+    const stamp = { v: EVENT_VERSION, seq: this.state.seq + 1, at: new Date(this.nowMs()).toISOString() };
+    const event: RunEvent = { ...stamp, ...body };
+    applyEvent(this.state, event);
+    this.#recorded.push(event);
+  }
+
+  /** Runs once everything recorded so far is durable. */
+  afterwards(effect: () => void): void {
+    this.#effects.push(effect);
+  }
+
+  flush(): void {
+    const events = this.#recorded;
+    this.#recorded = [];
+    this.parts.journal.append(events);
+    for (const event of events) this.parts.observe(event, this.state);
+    const effects = this.#effects;
+    this.#effects = [];
+    for (const effect of effects) effect();
+  }
+
+  /** Something happened: `fact` records it when the loop comes round. Safe to call from anywhere. */
+  post(fact: () => void): void {
+    this.#inbox.push(fact);
+    this.#wake?.();
+  }
+
+  /** Work whose end is a fact; while it lasts, decide() sees `key` in `busy`. Its failure ends the run's process. */
+  task(key: string, work: () => Promise<() => void>): void {
+    this.busy.add(key);
+    work().then(
+      (fact) => this.post(() => {
+        this.busy.delete(key);
+        fact();
+      }),
+      (error: unknown) => this.post(() => {
+        throw error;
+      }),
+    );
+  }
+
+  /** One at a time: two snapshots must not write the private index at once. */
+  async withIndex<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#indexQueue.then(work, work);
+    this.#indexQueue = turn.catch(() => undefined); // Its caller sees the failure; the next in line goes on.
+    return await turn;
+  }
+
+  /** Waits for facts, at most until `atMs` (see nowMs), then takes them in. @throws what a task failed with */
+  async takeFacts(atMs: number | undefined): Promise<void> {
+    if (this.#inbox.length === 0) {
+      const { clock } = this.parts.ports;
+      await new Promise<void>((resolve) => {
+        const timer = atMs === undefined ? undefined : clock.timer(Math.max(0, atMs - this.nowMs()), resolve);
+        this.#wake = () => {
+          timer?.[Symbol.dispose]();
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+    }
+    const facts = this.#inbox;
+    this.#inbox = [];
+    for (const fact of facts) fact();
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * One writer: locks that know their holder and are taken over when it is dead.
+ *
+ * A lock is a file `<name>.<n>` that names a process (pid, start time, boot id, so that a reused pid
+ * is not mistaken for the holder). Whoever finds the highest n dead makes n+1; of two that try,
+ * `createExclusive` lets one through. After making its file the taker looks again: had someone else
+ * made another number meanwhile, it gives way. n never falls, and is the epoch of the run.
+ */
+import { OrchError } from '../base/errors.ts';
+import type { FilesPort } from '../ports/files.ts';
+import type { ProcessPort } from '../ports/processes.ts';
+
+export interface LockHolder {
+  readonly pid: number;
+  readonly start: string;
+  readonly boot: string;
+  /** What the holder does, for people: `run add-search-261121-k3f9`. */
+  readonly what: string;
+}
+
+export interface Lock extends Disposable {
+  readonly epoch: number;
+}
+
+export interface LockRequest {
+  readonly folder: string;
+  readonly name: string;
+  /** The epoch will be larger than this. */
+  readonly after: number;
+  readonly what: string;
+}
+
+interface LockFile {
+  readonly n: number;
+  readonly path: string;
+  readonly holder: LockHolder | undefined;
+}
+
+/** @throws OrchError ORCH_LOCKED when a living process holds it */
+export function acquireLock(files: FilesPort, processes: ProcessPort, request: LockRequest): Lock {
+  files.makeFolder(request.folder);
+  const before = lockFiles(files, request);
+  refuseIfHeld(processes, before, request);
+  const epoch = Math.max(request.after, ...before.map((lock) => lock.n)) + 1;
+  const path = `${request.folder}/${request.name}.${epoch}`;
+  const holder: LockHolder = { ...processes.self(), boot: processes.bootId(), what: request.what };
+  const made = files.createExclusive(path, `${JSON.stringify(holder)}\n`);
+  const others = lockFiles(files, request).filter((lock) => !made || lock.path !== path);
+  try {
+    refuseIfHeld(processes, others, request);
+    if (!made) throw heldBy(undefined, request);
+  } catch (error) {
+    if (made) files.remove(path);
+    throw error;
+  }
+  for (const stale of others) files.remove(stale.path);
+  return { epoch, [Symbol.dispose]: () => files.remove(path) };
+}
+
+/** Who holds a lock now; undefined when nobody alive does. */
+export function lockHolder(
+  files: FilesPort,
+  processes: ProcessPort,
+  at: Pick<LockRequest, 'folder' | 'name'>,
+): LockHolder | undefined {
+  return lockFiles(files, at).find((lock) => isHeld(processes, lock))?.holder;
+}
+
+/** Lock files whose holder is dead; `doctor` removes them. */
+export function staleLocks(files: FilesPort, processes: ProcessPort, at: Pick<LockRequest, 'folder' | 'name'>): string[] {
+  return lockFiles(files, at)
+    .filter((lock) => !isHeld(processes, lock))
+    .map((lock) => lock.path);
+}
+
+function lockFiles(files: FilesPort, { folder, name }: Pick<LockRequest, 'folder' | 'name'>): LockFile[] {
+  return files.list(folder).flatMap((file) => {
+    const n = file.startsWith(`${name}.`) ? file.slice(name.length + 1) : '';
+    if (!/^\d+$/.test(n)) return [];
+    const path = `${folder}/${file}`;
+    return [{ n: Number(n), path, holder: readHolder(files, path) }];
+  });
+}
+
+/** Undefined when the file is gone or is not one of ours; it was made whole, so it is never half written. */
+function readHolder(files: FilesPort, path: string): LockHolder | undefined {
+  try {
+    return JSON.parse(files.readText(path) ?? '') as LockHolder;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isHeld(processes: ProcessPort, { holder }: LockFile): boolean {
+  return holder !== undefined && holder.boot === processes.bootId() && processes.isAlive(holder);
+}
+
+function refuseIfHeld(processes: ProcessPort, locks: readonly LockFile[], request: LockRequest): void {
+  const held = locks.find((lock) => isHeld(processes, lock));
+  if (held) throw heldBy(held.holder, request);
+}
+
+function heldBy(holder: LockHolder | undefined, request: LockRequest): OrchError {
+  const who = holder ? `process ${holder.pid} (${holder.what})` : 'another orch that was quicker';
+  return new OrchError('ORCH_LOCKED', `${request.what}: refused, because ${who} is at work on it`, {
+    fix: 'orch wait, or orch cancel, and then the same command again',
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * Turns a sealed wave into its checkpoint: the same tree with the run's own files, a message with
+ * trailers, on the run's branch. Safe to repeat: when the branch is already one ahead and the commit
+ * is the one this would make, it is taken.
+ */
+import { OrchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import type { Oid } from '../base/ids.ts';
+import { branchOf, committedFolder, sealedRef, segmentName } from '../checkpoint/layout.ts';
+import { type CheckpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
+import { type RunState, waveOf } from '../run/state.ts';
+import { renderReport } from '../view/report.ts';
+import { encodeCommittedFrozen } from './frozen.ts';
+import { readSegments } from './journal.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
+export function makeCheckpoint(run: LiveRun): void {
+  const open = run.state.checkpointOpen;
+  if (open === undefined) throw new Error('no checkpoint was started');
+  // The view of the report is taken now: the next wave may already go on while the commit is made.
+  const report = open.status === 'running' ? undefined : renderReport(run.state, open.status);
+  run.task('checkpoint', async () => {
+    const commit = await buildCheckpoint(run, open, report);
+    return () => run.record({ type: 'checkpoint.created', wave: open.wave, commit });
+  });
+}
+
+type OpenCheckpoint = NonNullable<RunState['checkpointOpen']>;
+
+async function buildCheckpoint(run: LiveRun, open: OpenCheckpoint, report: string | undefined): Promise<Oid> {
+  const { git, frozen } = run.parts;
+  const committed = committedFiles(run, open, report);
+  const target = frozen.commit_to === 'current' ? (await git.head()).oid : await git.resolve(branchOf(run.state.run));
+  if (target !== null && target !== open.parent) {
+    if (await isThisCheckpoint(run, target, open, committed.facts.digest)) return target;
+    throw strayCommit(run, open);
+  }
+  const tree = await git.treeWithFiles(open.tree, committed.files);
+  const parents = open.parent === null ? [] : [open.parent];
+  const commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
+  const sealed = { ref: sealedRef(run.state.run, open.wave), to: null };
+  if (frozen.commit_to === 'current') {
+    await git.adoptCommit(commit, open.parent);
+    await git.checkOutPath(commit, committedFolder(run.state.run));
+    await git.updateRefs([sealed]);
+  } else {
+    const isFirst = run.state.checkpoints.length === 0;
+    await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from: isFirst ? null : open.parent }, sealed]);
+  }
+  return commit;
+}
+
+/** The files of `.orch/runs/<run>` as of the last event of the open checkpoint's segment. */
+function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | undefined) {
+  const { ports, files } = run.parts;
+  const folder = committedFolder(run.state.run);
+  const segments = readSegments(ports.files, files).slice(0, segmentCount(run.state));
+  const frozen = encodeCommittedFrozen(ports.files.readText(files.frozen) ?? '');
+  const committed = new Map<string, Uint8Array>([[`${folder}/run.json`, bytes(frozen)]]);
+  for (const segment of segments) committed.set(`${folder}/${segmentName(segment.number)}`, segment.bytes);
+  if (report !== undefined) committed.set(`${folder}/report.md`, bytes(report));
+  const wave = waveOf(run.state, open.wave);
+  const facts: CheckpointFacts = {
+    run: run.state.run,
+    workflow: run.state.workflow.name,
+    wave: open.wave,
+    waves: run.state.plan.waves.length,
+    steps: wave.plan?.steps ?? [],
+    gates: wave.gates.map((gate) => `${gate.name}=${gate.status}`),
+    status: open.status,
+    events: open.events,
+    digest: sha256(...segments.map((segment) => segment.bytes)),
+  };
+  return { files: committed, facts };
+}
+
+/** Segments that are complete: one for every checkpoint that was ever started. */
+function segmentCount(state: RunState): number {
+  return state.checkpoints.length + 1;
+}
+
+async function isThisCheckpoint(run: LiveRun, oid: Oid, open: OpenCheckpoint, digest: string): Promise<boolean> {
+  const commit = await run.parts.git.readCommit(oid);
+  const trailers = readTrailers(commit.message);
+  return (
+    (commit.parents[0] ?? null) === open.parent &&
+    trailers?.run === run.state.run &&
+    trailers.wave === open.wave &&
+    trailers.digest === digest
+  );
+}
+
+function strayCommit(run: LiveRun, open: OpenCheckpoint): OrchError {
+  const where = run.parts.frozen.commit_to === 'current' ? 'the current branch' : branchOf(run.state.run);
+  return new OrchError('ORCH_REF_MOVED', `${where} was moved by someone else before checkpoint ${open.wave}`, {
+    fix: `see what is there with: git log ${branchOf(run.state.run).replace('refs/heads/', '')}; move it back to ${open.parent ?? 'nothing'}, then: orch resume`,
+  });
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,238 @@
+/** Starts, answers and ends the attempts of steps: what decide() asks for, and the events that say so. */
+import { messageOf } from '../base/errors.ts';
+import { attemptRef } from '../checkpoint/layout.ts';
+import { instanceId, isLeaf } from '../plan/graph.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import type { Failure, StepFinished, Usage } from '../run/events.ts';
+import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
+import { retryDelayMs } from '../run/retry.ts';
+import { contextOf } from '../run/scope.ts';
+import { type Attempt, hasEnded, stepStateOf } from '../run/state.ts';
+import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
+import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
+import { expandMatrix } from '../workflow/matrix.ts';
+import type { Attempts, AttemptSpec } from './attempts.ts';
+import { stepEnvironment, stepMarker } from './job-environment.ts';
+import type { LiveRun } from './live-run.ts';
+import { attemptFolder, attemptKey } from './run-files.ts';
+import { pinWorkTree } from './seal-wave.ts';
+import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
+
+const NO_USAGE: Usage = { usd: 0, input_tokens: 0, output_tokens: 0 };
+
+export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, attempt: number): void {
+  const { step } = node;
+  if (step.kind !== 'run' || step.run === undefined) {
+    return failStep(run, node, {
+      kind: 'unavailable',
+      message: `steps of kind "${step.kind}" cannot be run by this version of orch; use "run"`,
+    });
+  }
+  const folder = attemptFolder(run.parts.files, node.id, attempt);
+  let env: Record<string, string>;
+  try {
+    env = stepEnvironment(run.state, node, attempt, folder);
+  } catch (error) {
+    return failStep(run, node, { kind: 'expression', message: messageOf(error) });
+  }
+  const script = step.run;
+  const keeper = attempts.take();
+  run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt, slot: keeper.slot });
+  const launch = (cacheKey?: StepCacheKey) =>
+    attempts.start(keeper, specOf(run, node, attempt, cacheKey), { script, env });
+  if (step.cache === undefined) return run.afterwards(() => launch());
+  run.afterwards(() =>
+    run.task(`cache:${node.index}`, async () => {
+      const found = await findStepEntry(run, node, script, env);
+      if (found.entry === undefined) return () => launch(found.key);
+      const { entry, key } = found;
+      return () => {
+        attempts.giveBack(keeper);
+        run.record({
+          ...endOf(node, attempt),
+          status: 'passed',
+          exit_code: 0,
+          outputs: entry.outputs,
+          cache: { hit: true, key: key.digest, reason: found.reason },
+        });
+      };
+    }),
+  );
+}
+
+/** An attempt that an earlier process of orch started. */
+export function adoptStep(run: LiveRun, attempts: Attempts, node: PlanNode, attempt: Attempt): void {
+  const keeper = attempt.slot === undefined ? undefined : run.state.keepers.get(attempt.slot);
+  const elapsedMs = Math.max(0, run.nowMs() - Date.parse(attempt.startedAt));
+  attempts.adopt(keeper, specOf(run, node, attempt.n), elapsedMs);
+}
+
+function specOf(run: LiveRun, node: PlanNode, attempt: number, cacheKey?: StepCacheKey): AttemptSpec {
+  return {
+    key: attemptKey(node.id, attempt),
+    folder: attemptFolder(run.parts.files, node.id, attempt),
+    marker: stepMarker(run.state, node.id),
+    timeout: node.step.timeout,
+    ended: (outcome) => {
+      run.busy.delete(`stop:${node.index}`);
+      attemptEnded(run, node, attempt, outcome, cacheKey);
+    },
+  };
+}
+
+function attemptEnded(run: LiveRun, node: PlanNode, attempt: number, outcome: Outcome, cacheKey?: StepCacheKey): void {
+  const failure = failureOf(outcome);
+  if (failure) return attemptFailed(run, node, attempt, outcome, failure);
+  const handed = readOutputs(run, node, attempt);
+  if (!handed.ok) return attemptFailed(run, node, attempt, outcome, { kind: 'bad_output', message: handed.problem });
+  const passed = (): StepFinished => ({
+    ...endOf(node, attempt),
+    status: 'passed',
+    exit_code: 0,
+    duration_s: outcome.durationS,
+    resources: outcome.resources,
+    outputs: handed.outputs,
+    ...(cacheKey && { cache: { hit: false, key: cacheKey.digest, reason: cacheKey.missReason } }),
+  });
+  if (node.step.produces.length === 0 && !cacheKey) return run.record(passed());
+  run.task(`evidence:${node.index}`, async () => {
+    const missing = await missingFile(run, node);
+    if (missing !== undefined) {
+      return () => attemptFailed(run, node, attempt, outcome, { kind: 'missing_output', message: `it did not produce ${missing}` });
+    }
+    if (cacheKey) await saveStepEntry(run, node, cacheKey, handed.outputs);
+    return () => run.record(passed());
+  });
+}
+
+async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undefined> {
+  for (const pattern of node.step.produces) {
+    if ((await run.parts.workTree.glob([pattern])).length === 0) return pattern;
+  }
+  return undefined;
+}
+
+function readOutputs(run: LiveRun, node: PlanNode, attempt: number): ReturnType<typeof parseOutputs> {
+  const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
+  const { files } = run.parts.ports;
+  const size = files.size(path);
+  if (size === undefined) return { ok: true, outputs: {} };
+  if (size > MAX_OUTPUT_BYTES) return { ok: false, problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read` };
+  return parseOutputs(files.readText(path) ?? '');
+}
+
+/** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */
+function attemptFailed(run: LiveRun, node: PlanNode, attempt: number, outcome: Outcome, failure: Failure): void {
+  const step = stepStateOf(run.state, node.index);
+  const delayMs =
+    failure.kind === 'crash' && outcome.lost && step.attempts.at(-1)?.slot !== undefined && outcome.resources === null
+      ? 0
+      : retryDelayMs(node.step.retry, { kind: failure.kind, counted: step.counted, crashes: step.crashes }, run.parts.ports.clock.random());
+  const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
+    run.record({
+      ...endOf(node, attempt),
+      status: statusOf(failure),
+      exit_code: outcome.exitCode,
+      duration_s: outcome.durationS,
+      resources: outcome.resources,
+      failure,
+      ref: pin?.ref ?? null,
+      commit: pin?.commit ?? null,
+      ...(delayMs !== undefined && mayRetry(run) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
+    });
+  if (statusOf(failure) !== 'failed') return end(undefined)();
+  const ref = attemptRef(run.state.run, node.id, attempt);
+  run.task(`pin:${node.index}`, async () => end({ ref, commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`) }));
+}
+
+function mayRetry(run: LiveRun): boolean {
+  return !run.state.cancelled && !(run.state.failing && run.state.workflow.failFast);
+}
+
+/** A step that fails without ever having had a process. */
+export function failStep(run: LiveRun, node: PlanNode, failure: Failure): void {
+  const step = stepStateOf(run.state, node.index);
+  let attempt = step.attempts.length;
+  if (step.status !== 'waiting') {
+    attempt += 1;
+    run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt });
+  }
+  run.record({ ...endOf(node, attempt), status: 'failed', failure });
+}
+
+export function askForApproval(run: LiveRun, node: PlanNode): void {
+  const { approval } = node.step;
+  const text = approval?.message ?? '';
+  let message: string;
+  try {
+    message = textOfValue(evaluateTemplate(text, contextOf(run.state, node, [text])));
+  } catch (error) {
+    return failStep(run, node, { kind: 'expression', message: messageOf(error) });
+  }
+  const until = approval?.timeoutMs === undefined ? undefined : new Date(run.nowMs() + approval.timeoutMs).toISOString();
+  run.record({
+    type: 'step.waiting',
+    wave: node.wave,
+    step: node.id,
+    attempt: stepStateOf(run.state, node.index).attempts.length + 1,
+    reason: 'approval',
+    message,
+    ...(until !== undefined && { until }),
+  });
+}
+
+export function answerApproval(run: LiveRun, node: PlanNode): void {
+  const step = stepStateOf(run.state, node.index);
+  const attempt = step.attempts.length;
+  if (step.answer?.request === 'approve') return run.record({ ...endOf(node, attempt), status: 'passed' });
+  const message = step.answer?.message ? `rejected: ${step.answer.message}` : 'rejected';
+  run.record({ ...endOf(node, attempt), status: 'failed', failure: { kind: 'rejected', message } });
+}
+
+/** Works a matrix out from what its needs handed on; nothing is ever silently empty. */
+export function expandStep(run: LiveRun, node: PlanNode): void {
+  const { matrix } = node.step;
+  if (matrix?.kind !== 'dynamic') throw new Error(`${node.id} has no matrix to expand`);
+  const broken = (message: string) => failStep(run, node, { kind: 'expression', message: `matrix: ${message}` });
+  try {
+    const value = evaluateTemplate(matrix.expression, contextOf(run.state, node, [matrix.expression]));
+    const instances = expandMatrix(value).map(({ label, values }) => ({ id: instanceId(node.id, label), values }));
+    if (instances.length === 0) {
+      return run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason: 'empty_matrix', detail: matrix.expression });
+    }
+    const taken = instances.find(({ id }) => run.state.indexOf.has(id));
+    if (taken) return broken(`${taken.id} exists already`);
+    run.record({ type: 'plan.expanded', step: node.id, instances });
+  } catch (error) {
+    broken(messageOf(error));
+  }
+}
+
+/** The run is over: whatever has not ended is named as skipped, or cancelled when it waited. */
+export function skipRest(run: LiveRun, reason: 'cancelled' | 'fail_fast', detail: string): void {
+  for (const node of run.state.nodes) {
+    const step = stepStateOf(run.state, node.index);
+    if (!isLeaf(node) || hasEnded(step.status)) continue;
+    if (step.status === 'waiting') {
+      const failure: Failure = { kind: 'cancelled', message: detail };
+      run.record({ ...endOf(node, step.attempts.length), status: 'cancelled', failure });
+    } else run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason, detail });
+  }
+}
+
+/** The part of step.finished that is alike everywhere; what differs is spread over it. */
+function endOf(node: PlanNode, attempt: number): StepFinished {
+  return {
+    type: 'step.finished',
+    wave: node.wave,
+    step: node.id,
+    attempt,
+    status: 'passed',
+    exit_code: null,
+    duration_s: 0,
+    usage: NO_USAGE,
+    outputs: {},
+    resources: null,
+  };
+}
+

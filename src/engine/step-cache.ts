@@ -1,0 +1,183 @@
+/**
+ * The cache of steps and gates: what they produced, under a key made of everything that could change
+ * it: the script, its environment (inherited variables too), and the content of what it reads.
+ *
+ * Hashed when the work is about to start, after its needs ended, and hashed again when it has ended:
+ * an entry whose inputs changed meanwhile is not kept. So a hit is never stale; what a hit cannot see
+ * is what the author did not name under `reads`.
+ */
+import { canonicalJson, sha256 } from '../base/hash.ts';
+import { cacheRef } from '../checkpoint/layout.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import { waveOf } from '../run/state.ts';
+import type { CacheSetting, Gate } from '../workflow/workflow.ts';
+import type { LiveRun } from './live-run.ts';
+import { cacheManifestPath } from './run-files.ts';
+
+/** Digests of all that a result depends on. */
+interface Manifest {
+  readonly script: string;
+  readonly produces: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface CacheKey {
+  readonly digest: string;
+  readonly manifest: Manifest;
+  /** In words, why there was no hit. */
+  readonly missReason: string;
+}
+export type StepCacheKey = CacheKey;
+export type GateCacheKey = CacheKey;
+
+/** What an entry's commit says in its message; its tree holds the produced files. */
+interface Entry {
+  readonly outputs: Readonly<Record<string, string>>;
+  /** ISO 8601. */
+  readonly created_at: string;
+}
+
+interface Subject {
+  /** Names the manifest of the last time, for the reason of a miss. */
+  readonly name: string;
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly reads: readonly string[];
+  readonly produces: readonly string[];
+  readonly cache: CacheSetting;
+  /** Stands for all files when `reads` is empty. */
+  readonly tree: string;
+}
+
+/** Change with every attempt or shell, and say nothing of the result. */
+const NOT_IN_KEY =
+  /^(ORCH_(RUN|WAVE|STEP|GATE|ATTEMPT|OUTPUT|CRASH|CRASH_RECORD)|_|PWD|OLDPWD|SHLVL|TERM|TERM_.*|COLORTERM|COLUMNS|LINES|WINDOWID|SSH_.*|DISPLAY|DBUS_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_.*|LS_COLORS|STY|TMUX.*|NODE_V8_COVERAGE|npm_.*)$/;
+
+export interface StepLookup {
+  readonly key: CacheKey;
+  readonly reason: string;
+  readonly entry?: Entry;
+}
+
+/** On a hit the produced files are in the work tree when this returns. */
+export async function findStepEntry(
+  run: LiveRun,
+  node: PlanNode,
+  script: string,
+  env: Readonly<Record<string, string>>,
+): Promise<StepLookup> {
+  const { step } = node;
+  const subject = { name: node.id, script, env, reads: step.reads, produces: step.produces, cache: step.cache ?? {}, tree: '' };
+  const isRefreshed = run.parts.settings.refresh.some((id) => id === node.id || id === step.id);
+  const found = await find(run, subject, isRefreshed);
+  if (found.entry) await run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', ''));
+  return found;
+}
+
+export async function findGateEntry(
+  run: LiveRun,
+  wave: number,
+  gate: Gate,
+  env: Readonly<Record<string, string>>,
+): Promise<StepLookup & { readonly hit: boolean }> {
+  const tree = waveOf(run.state, wave).sealed?.tree ?? '';
+  const subject = { name: `gate ${gate.name}`, script: gate.run, env, reads: gate.reads, produces: [], cache: gate.cache ?? {}, tree };
+  const found = await find(run, subject, run.parts.settings.refresh.includes(gate.name));
+  return { ...found, hit: found.entry !== undefined };
+}
+
+export async function saveStepEntry(
+  run: LiveRun,
+  node: PlanNode,
+  key: CacheKey,
+  outputs: Readonly<Record<string, string>>,
+): Promise<void> {
+  if (await inputsChanged(run, node.step.reads, key)) return;
+  const { workTree, git } = run.parts;
+  const produced = node.step.produces.length === 0 ? [] : await workTree.glob(node.step.produces);
+  const tree = produced.length === 0 ? await git.emptyTree() : await git.treeOfPaths(produced);
+  await save(run, node.id, key, tree, outputs);
+}
+
+export async function saveGateEntry(run: LiveRun, gate: Gate, key: CacheKey): Promise<void> {
+  if (gate.reads.length > 0 && (await inputsChanged(run, gate.reads, key))) return;
+  await save(run, `gate ${gate.name}`, key, await run.parts.git.emptyTree(), {});
+}
+
+async function find(run: LiveRun, subject: Subject, isRefreshed: boolean): Promise<StepLookup & { readonly commit?: string }> {
+  const { git, settings } = run.parts;
+  const manifest: Manifest = {
+    script: sha256(subject.script),
+    produces: subject.produces,
+    env: environmentDigests({ ...settings.environment, ...subject.env }),
+    files: subject.reads.length === 0 ? { '(whole tree)': subject.tree } : await fileDigests(run, subject.reads),
+  };
+  const digest = sha256(canonicalJson(manifest));
+  const miss = (missReason: string) => ({ key: { digest, manifest, missReason }, reason: missReason });
+  if (!settings.useCache) return miss('the cache is off (--no-cache)');
+  if (isRefreshed) return miss('asked to be made anew (--refresh)');
+  const commit = await git.resolve(cacheRef(digest));
+  if (commit === null) return miss(differenceFromLast(run, subject.name, manifest));
+  const entry = JSON.parse((await git.readCommit(commit)).message) as Entry;
+  const ageMs = run.parts.ports.clock.now() - Date.parse(entry.created_at);
+  if (subject.cache.ttlMs !== undefined && ageMs > subject.cache.ttlMs) return miss('the entry is older than its ttl');
+  return { ...miss(''), reason: `unchanged since ${entry.created_at}`, entry, commit };
+}
+
+async function save(run: LiveRun, name: string, key: CacheKey, tree: string, outputs: Readonly<Record<string, string>>): Promise<void> {
+  const { git, ports } = run.parts;
+  const entry: Entry = { outputs, created_at: new Date(ports.clock.now()).toISOString() };
+  const commit = await git.commit({ tree, parents: [], message: `${JSON.stringify(entry)}\n` });
+  await git.updateRefs([{ ref: cacheRef(key.digest), to: commit }]);
+  const path = cacheManifestPath(git.repository.commonDir, name);
+  ports.files.makeFolder(path.slice(0, path.lastIndexOf('/')));
+  ports.files.replace(path, `${JSON.stringify(key.manifest)}\n`);
+}
+
+async function inputsChanged(run: LiveRun, reads: readonly string[], key: CacheKey): Promise<boolean> {
+  return canonicalJson(await fileDigests(run, reads)) !== canonicalJson(key.manifest.files);
+}
+
+async function fileDigests(run: LiveRun, reads: readonly string[]): Promise<Record<string, string>> {
+  const digests: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const path of await run.parts.workTree.glob(reads)) {
+    const digest = await run.parts.workTree.digest(path);
+    if (digest !== undefined) digests[path] = digest;
+  }
+  return digests;
+}
+
+/** Digests, not values: a manifest is a file, and an environment holds secrets. */
+function environmentDigests(env: Readonly<Record<string, string>>): Record<string, string> {
+  const names = Object.keys(env).filter((name) => !NOT_IN_KEY.test(name));
+  return Object.fromEntries(names.map((name) => [name, sha256(`${name}=${env[name]}`).slice(0, 16)]));
+}
+
+/** The first thing that differs from the last time, in words. */
+function differenceFromLast(run: LiveRun, name: string, now: Manifest): string {
+  const text = run.parts.ports.files.readText(cacheManifestPath(run.parts.git.repository.commonDir, name));
+  if (text === undefined) return 'it has never been cached';
+  const last = JSON.parse(text) as Manifest;
+  if (last.script !== now.script) return 'its command changed';
+  if (canonicalJson(last.produces) !== canonicalJson(now.produces)) return 'what it produces changed';
+  return (
+    differentKey(last.files, now.files, 'file') ??
+    differentKey(last.env, now.env, 'variable') ??
+    'its entry is gone'
+  );
+}
+
+function differentKey(
+  last: Readonly<Record<string, string>>,
+  now: Readonly<Record<string, string>>,
+  what: 'file' | 'variable',
+): string | undefined {
+  const keys = [...new Set([...Object.keys(last), ...Object.keys(now)])].sort();
+  const different = keys.filter((key) => last[key] !== now[key]);
+  const [first] = different;
+  if (first === undefined) return undefined;
+  const how = last[first] === undefined ? 'is new' : now[first] === undefined ? 'is gone' : 'changed';
+  const more = different.length > 1 ? ` and ${different.length - 1} more` : '';
+  return `${what} ${first} ${how}${more}`;
+}

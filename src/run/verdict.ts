@@ -1,0 +1,44 @@
+/**
+ * What an attempt came to, from evidence: how its process ended, what it was stopped for, what it
+ * handed on and what it left behind.
+ */
+import { constants } from 'node:os';
+import type { Failure, Resources, StepEndStatus } from './events.ts';
+
+/** How an attempt's process ended. */
+export interface Outcome {
+  /** 128 + n for a process that signal n killed; null when nobody knows. */
+  readonly exitCode: number | null;
+  readonly durationS: number;
+  readonly resources: Resources | null;
+  /** Why orch stopped it; absent when it ended by itself. */
+  readonly stopped?: Failure;
+  /** Its keeper is gone and left no word. */
+  readonly lost: boolean;
+  /** Processes that outlived SIGKILL. */
+  readonly survivors: number;
+}
+
+/** Undefined: by its process alone, the attempt has passed. */
+export function failureOf(outcome: Outcome): Failure | undefined {
+  if (outcome.stopped) return withSurvivors(outcome.stopped, outcome.survivors);
+  if (outcome.lost) return { kind: 'crash', message: 'its process was lost without an exit code' };
+  if (outcome.exitCode === 0) return undefined;
+  const signal = signalName((outcome.exitCode ?? 0) - 128);
+  if (signal !== undefined) return { kind: 'signal', message: `ended by ${signal}` };
+  return { kind: 'exit', message: `exit code ${outcome.exitCode}` };
+}
+
+export function statusOf(failure: Failure | undefined): StepEndStatus {
+  if (failure === undefined) return 'passed';
+  return failure.kind === 'cancelled' || failure.kind === 'interrupted' ? 'cancelled' : 'failed';
+}
+
+function withSurvivors(failure: Failure, survivors: number): Failure {
+  if (survivors === 0) return failure;
+  return { ...failure, message: `${failure.message}; ${survivors} of its processes could not be ended` };
+}
+
+function signalName(number: number): string | undefined {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+}
