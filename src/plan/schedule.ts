@@ -90,16 +90,16 @@ class Scheduler {
     for (let point = 0; point < this.#graph.count; point++) {
       if (this.#graph.predecessorCount[point] === 0) this.#release(point);
     }
-    this.#startReady();
-    let makespanMs = 0;
-    for (let at = this.#running.peekTime(); at !== undefined; at = this.#running.peekTime()) {
-      this.#nowMs = at;
-      makespanMs = at;
-      while (this.#running.peekTime() === at) this.#finish(this.#running.pop() ?? 0);
+    for (;;) {
+      // All that ends now is taken in before a slot is given away, approvals of no length included.
+      while (this.#running.peekTime() === this.#nowMs) this.#finish(this.#running.pop() ?? 0);
       this.#startReady();
+      const nextMs = this.#running.peekTime();
+      if (nextMs === undefined) break;
+      this.#nowMs = nextMs;
     }
     const order = this.#order.subarray(0, this.#started);
-    return { startMs: this.#startMs, endMs: this.#endMs, order, makespanMs };
+    return { startMs: this.#startMs, endMs: this.#endMs, order, makespanMs: this.#nowMs };
   }
 
   #countWaves(waveOf: Int32Array): void {
