@@ -8,14 +8,19 @@ import { buildDist, projectRoot } from '../../scripts/build.mjs';
 import { childCoverageFolder, setProgramFolder } from './program.ts';
 
 export default async function setup(): Promise<() => Promise<void>> {
-  const folder = join(projectRoot, 'node_modules', '.cache', 'orch', `test-${process.pid}`);
+  const coverage = childCoverageFolder();
+  const folder =
+    coverage === undefined
+      ? join(projectRoot, 'node_modules', '.cache', 'orch', `test-${process.pid}`)
+      : join(coverage, '..', 'program');
   await mkdir(folder, { recursive: true });
-  const sourcemap = childCoverageFolder() !== undefined;
-  await buildDist({ outFolder: join(folder, 'dist'), sourcemap });
+  await buildDist({ outFolder: join(folder, 'dist'), sourcemap: coverage !== undefined });
   for (const name of ['bin', 'package.json', 'templates']) {
     await cp(join(projectRoot, name), join(folder, name), { recursive: true }).catch(ignoreAbsence);
   }
   setProgramFolder(folder);
+  // What ran is looked up in the built files afterwards.
+  if (coverage !== undefined) return async () => {};
   return () => rm(folder, { recursive: true, force: true });
 }
 
