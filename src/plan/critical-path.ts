@@ -5,7 +5,10 @@
 import type { PointGraph } from './points.ts';
 import type { Work } from './work.ts';
 
-/** Points from first to last, holders of others among them; of equal chains the first in the file. */
+/**
+ * Points from first to last, holders of others among them. Of equal chains the one whose points come
+ * first in topological order, so that a leaf without length (an approval) is not passed by.
+ */
 export function criticalPoints(graph: PointGraph, work: Work): number[] {
   const { remainingMs, durationMs } = work;
   let longest = -1;
@@ -17,6 +20,8 @@ export function criticalPoints(graph: PointGraph, work: Work): number[] {
       first = point;
     }
   }
+  const placeOf = new Int32Array(graph.count);
+  for (let place = 0; place < graph.count; place++) placeOf[graph.topological[place] ?? 0] = place;
   const path: number[] = [];
   for (let point = first; point >= 0; ) {
     path.push(point);
@@ -26,7 +31,8 @@ export function criticalPoints(graph: PointGraph, work: Work): number[] {
     // Estimates are whole milliseconds, so the rest of the path compares exactly.
     for (let at = graph.successorsFrom[point] ?? 0; at < end; at++) {
       const after = graph.successors[at] ?? 0;
-      if (remainingMs[after] === restMs && (next < 0 || after < next)) next = after;
+      if (remainingMs[after] !== restMs) continue;
+      if (next < 0 || (placeOf[after] ?? 0) < (placeOf[next] ?? 0)) next = after;
     }
     point = next;
   }

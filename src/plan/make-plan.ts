@@ -2,7 +2,7 @@
  * Makes the plan of a workflow: graph, estimates, schedule and waves put together into plain data.
  * The same workflow and options always give the same plan.
  *
- * Times leave out gates and checkpoints; see schedule.ts. bench/plan.bench.ts holds the budget.
+ * Times leave out gates and checkpoints; see schedule.ts. bench/plan.ts holds the budget.
  */
 import { OrchError } from '../base/errors.ts';
 import type { Gate, Workflow } from '../workflow/workflow.ts';

@@ -4,7 +4,7 @@
  * must happen before something else is an edge between points, so the algorithms behind it know
  * neither matrices nor nesting.
  *
- * Flat arrays (compressed rows) keep 100,000 steps in a few megabytes; see bench/plan.bench.ts.
+ * Flat arrays (compressed rows) keep 100,000 steps in a few megabytes; see bench/plan.ts.
  */
 import { OrchError } from '../base/errors.ts';
 import type { NodeSkeleton } from './graph.ts';
