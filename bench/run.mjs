@@ -10,8 +10,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { buildDist, projectRoot } from '../scripts/build.mjs';
+import { compileSource } from '../scripts/load-source.mjs';
 
 /** @typedef {import('./harness.ts').BenchRow} BenchRow */
 
@@ -26,19 +26,10 @@ function benchmarkNames() {
     .sort();
 }
 
-/** @param {string} name */
+/** @param {string} name @returns {Promise<string>} path of a module that node can run */
 async function compile(name) {
   const outfile = join(compiled, `${name}.mjs`);
-  await build({
-    entryPoints: [join(folder, `${name}.ts`)],
-    outfile,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    logLevel: 'warning',
-  });
+  await compileSource(`bench/${name}.ts`, outfile);
   return outfile;
 }
 

@@ -155,6 +155,7 @@ async function main(args) {
   for (const name of ['text', 'html', 'lcovonly']) {
     reports.create(name, { skipFull: true }).execute(context);
   }
+  rmSync(children, { recursive: true });
   return Math.max(failed, judge(coverageMap.getCoverageSummary()));
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Command } from 'commander';
 import { registerCompletion } from './commands/completion.ts';
+import { registerSchema } from './commands/schema.ts';
 import type { CliContext } from './context.ts';
 
 /** Adds one command to the program. The context is complete only when the action runs. */
@@ -17,5 +18,6 @@ export interface CommandGroup {
 }
 
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },
 ];
