@@ -268,7 +268,7 @@ function checkStepReference(
 ): void {
   const target = checker.stepOf.get(id);
   if (target === undefined) {
-    const near = checker.suggest(id, [...checker.stepOf.keys()]);
+    const near = checker.suggest(id, checker.ids);
     const fix = near === undefined ? `define "${id}" under steps` : `did you mean "${near}"?`;
     report({ code: 'ORCH_UNKNOWN_STEP', what: `step "${id}" is not defined`, fix });
   } else if (step !== undefined && step.id === id) {

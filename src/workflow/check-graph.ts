@@ -7,13 +7,12 @@ import type { Span } from './places.ts';
 import type { StepGraph } from './step-graph.ts';
 
 export function checkGraph(checker: Checker, graph: StepGraph): void {
-  const ids = checker.steps.map(({ id }) => id);
-  for (const step of checker.steps) checkNeeds(checker, step, ids);
+  for (const step of checker.steps) checkNeeds(checker, step);
   reportCycles(checker, graph);
   checkWaves(checker, graph);
 }
 
-function checkNeeds(checker: Checker, step: StepDraft, ids: readonly string[]): void {
+function checkNeeds(checker: Checker, step: StepDraft): void {
   const needs = listAt(step.raw, 'needs');
   for (const [index, need] of needs.entries()) {
     if (typeof need !== 'string') continue;
@@ -26,7 +25,7 @@ function checkNeeds(checker: Checker, step: StepDraft, ids: readonly string[]): 
         span,
       });
     } else if (!checker.stepOf.has(need)) {
-      const near = checker.suggest(need, ids);
+      const near = checker.suggest(need, checker.ids);
       const fix =
         near === undefined
           ? `define "${need}" under steps, or remove it here`

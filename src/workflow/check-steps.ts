@@ -42,6 +42,12 @@ const KEYS_OF_KIND: Readonly<Record<StepKind, ReadonlySet<string>>> = {
 const STEP_KEYS: ReadonlySet<string> = new Set(Object.keys(StepSchema.shape));
 
 export function checkSteps(checker: Checker): void {
+  const { steps } = checker.root;
+  if (isPlainMap(steps) && checker.steps.length === 0) {
+    const span = keySpan(checker.root, 'steps', { source: checker.source, start: 0, end: 1 });
+    const fix = 'add one, such as test: { run: npm test }';
+    checker.report({ code: 'ORCH_MISSING_KEY', what: 'the workflow has no steps', fix, span });
+  }
   const pools = mapAt(checker.root, 'pools');
   const idsInLowerCase = new Map<string, StepDraft>();
   for (const step of checker.steps) {

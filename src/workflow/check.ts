@@ -32,6 +32,7 @@ export function checkWorkflow(root: PlainMap, source: SourceFile, findings: Find
     source,
     steps,
     stepOf,
+    ids: steps.map(({ id }) => id),
     report: (finding) => void findings.push(finding),
     suggest(word, candidates) {
       budget -= candidates.length;

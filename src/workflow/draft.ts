@@ -12,6 +12,18 @@ import {
   type SourceFile,
   type Span,
 } from './places.ts';
+import type { Located } from './references.ts';
+import type { WorkflowFile } from './schema.ts';
+
+/** One file with its templates merged in; `file` is undefined while something is wrong with it. */
+export interface Draft {
+  readonly source: SourceFile;
+  readonly located: Located;
+  readonly root: PlainMap;
+  readonly file: WorkflowFile | undefined;
+  /** Drafts of the workflows that its steps name, by step id. */
+  readonly nested: Map<string, Draft>;
+}
 
 /** One step as it stands in the file, whatever state it is in. */
 export interface StepDraft {
@@ -28,6 +40,7 @@ export interface Checker {
   readonly source: SourceFile;
   readonly steps: readonly StepDraft[];
   readonly stepOf: ReadonlyMap<string, StepDraft>;
+  readonly ids: readonly string[];
   report(finding: Finding): void;
   /** The near miss; after very many of them nothing, so that a file of mistakes is no way to burn time. */
   suggest(word: string, candidates: readonly string[]): string | undefined;

@@ -194,6 +194,7 @@ function lex(text: string): Token[] | ExpressionProblem {
 }
 
 function fixFor(text: string): string {
+  if (/[^=!<>]=[^=]/.test(text)) return 'compare with "=="';
   if (text.includes('"')) return "put text in single quotes: steps.build.status == 'passed'";
   return "write it as in GitHub Actions: steps.build.status == 'passed' && inputs.deploy";
 }

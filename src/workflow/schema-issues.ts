@@ -256,6 +256,7 @@ function exampleOf(path: Path, { schema }: Checked): string {
   const key = typeof path.at(-1) === 'number' ? path.at(-2) : path.at(-1);
   const keyPath = typeof path.at(-1) === 'number' ? path.slice(0, -1) : path;
   const declared = schemaAt(schema, keyPath);
+  if (path.length === 2 && path[0] === 'steps') return `${key}: { run: npm test }`;
   const [example] = declared === undefined ? [] : (notesAt(declared).examples ?? []);
   if (example !== undefined) return `${key}: ${flowText(example as never)}`;
   return declared === undefined

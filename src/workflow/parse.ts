@@ -1,0 +1,20 @@
+/**
+ * One text as a Workflow, without any other file: for texts that come from somewhere else than a
+ * repository, and for tests. With files around it, loadWorkflow does the same and more.
+ */
+import { loadWorkflow } from './load.ts';
+import type { Workflow } from './workflow.ts';
+
+/**
+ * @param file what to call the text in messages
+ * @throws InvalidFileError with every mistake at once; templates and nested workflows do not exist here
+ */
+export function parseWorkflow(text: string, file = 'workflow.yaml'): Workflow {
+  let isFirst = true;
+  const read = (): string | undefined => {
+    const isEntry = isFirst;
+    isFirst = false;
+    return isEntry ? text : undefined;
+  };
+  return loadWorkflow({ file, read }).workflow;
+}
