@@ -38,8 +38,10 @@ export function worldOfProcess(): CliWorld {
   };
 }
 
+/** Each adapter is its own import, so that the bundler keeps them out of the start-up path. */
 async function loadPorts(): Promise<Ports> {
-  throw new Error('no adapters yet');
+  const { createPorts } = await import('./adapters/create-ports.ts');
+  return createPorts();
 }
 
 function packageVersion(): string {
