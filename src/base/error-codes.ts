@@ -9,6 +9,18 @@ interface ErrorCodeEntry {
 }
 
 export const ERROR_CODES = {
+  ORCH_STEPS_RUNNING: {
+    exit: 'refused',
+    meaning: 'Steps of an interrupted run still run in this work tree.',
+  },
+  ORCH_WORKTREE_GONE: {
+    exit: 'environment',
+    meaning: 'The work tree of a run does not exist any more.',
+  },
+  ORCH_CHANGES_REFUSED: {
+    exit: 'refused',
+    meaning: 'A changed workflow cannot be taken into this run any more.',
+  },
   ORCH_SNAPSHOT_INCOMPLETE: {
     exit: 'environment',
     meaning: 'Objects of a checkpoint were pruned by someone else while it was written.',

@@ -69,7 +69,8 @@ export function readTrailers(message: string): CheckpointTrailers | undefined {
   const run = trailers.get('Orch-Run');
   const wave = trailers.get('Orch-Wave');
   const journal = /^(\d+) sha256:([0-9a-f]{64})$/.exec(trailers.get('Orch-Journal') ?? '');
-  if (run === undefined || wave === undefined || !/^\d+$/.test(wave) || journal === null) return undefined;
+  if (run === undefined || wave === undefined || !/^\d+$/.test(wave) || journal === null)
+    return undefined;
   return {
     run,
     wave: Number(wave),

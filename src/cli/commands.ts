@@ -6,6 +6,8 @@
  */
 import type { Command } from 'commander';
 import { registerCompletion } from './commands/completion.ts';
+import { registerResume } from './commands/resume.ts';
+import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
 import type { CliContext } from './context.ts';
 
@@ -18,6 +20,7 @@ export interface CommandGroup {
 }
 
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
+  { heading: 'The main job:', commands: [registerRun, registerResume] },
   { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },
 ];

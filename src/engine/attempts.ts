@@ -79,7 +79,14 @@ export class Attempts {
     if (stopped !== undefined) {
       this.#stoppedEarly.delete(spec.key);
       this.#pool.giveBack(keeper);
-      return spec.ended({ exitCode: null, durationS: 0, resources: null, stopped, lost: false, survivors: 0 });
+      return spec.ended({
+        exitCode: null,
+        durationS: 0,
+        resources: null,
+        stopped,
+        lost: false,
+        survivors: 0,
+      });
     }
     const { clock } = this.#run.parts.ports;
     const attempt: Attempt = {
@@ -110,7 +117,8 @@ export class Attempts {
    */
   adopt(keeper: KeeperRecord | undefined, spec: AttemptSpec, elapsedMs: number): void {
     const { clock, processes, files } = this.#run.parts.ports;
-    const isAlive = () => keeper !== undefined && keeper.boot === processes.bootId() && processes.isAlive(keeper);
+    const isAlive = () =>
+      keeper !== undefined && keeper.boot === processes.bootId() && processes.isAlive(keeper);
     const attempt: Attempt = {
       ...spec,
       slot: keeper?.slot ?? -1,
@@ -128,10 +136,18 @@ export class Attempts {
       }
       if (keeper) this.#pool.vacate(keeper.slot);
       const sameBoot = keeper !== undefined && keeper.boot === processes.bootId();
-      const codes = sameBoot ? readExitLog(files.readText(this.#run.parts.files.exitLog)) : new Map();
+      const codes = sameBoot
+        ? readExitLog(files.readText(this.#run.parts.files.exitLog))
+        : new Map();
       this.#ended(attempt, { exitCode: codes.get(spec.key) });
     };
-    if (isAlive()) this.#watch(attempt, spec.timeout.totalMs === undefined ? undefined : Math.max(0, spec.timeout.totalMs - elapsedMs));
+    if (isAlive())
+      this.#watch(
+        attempt,
+        spec.timeout.totalMs === undefined
+          ? undefined
+          : Math.max(0, spec.timeout.totalMs - elapsedMs),
+      );
     else this.#live.set(spec.key, attempt);
     this.#run.post(look);
   }
@@ -147,18 +163,22 @@ export class Attempts {
     const { processes } = this.#run.parts.ports;
     const done = processes.stopJob({ keeper: attempt.identity, marker: attempt.marker, graceMs });
     attempt.stopping = { failure, done };
-    done.catch((error: unknown) => this.#run.post(() => {
-      throw error;
-    }));
+    done.catch((error: unknown) =>
+      this.#run.post(() => {
+        throw error;
+      }),
+    );
   }
 
   /** No grace any more for what is being stopped. */
   killAll(): void {
     const { processes } = this.#run.parts.ports;
     for (const { identity, marker } of this.#live.values()) {
-      processes.stopJob({ keeper: identity, marker, graceMs: 0 }).catch((error: unknown) => this.#run.post(() => {
-        throw error;
-      }));
+      processes.stopJob({ keeper: identity, marker, graceMs: 0 }).catch((error: unknown) =>
+        this.#run.post(() => {
+          throw error;
+        }),
+      );
     }
   }
 
@@ -176,7 +196,8 @@ export class Attempts {
     if (stopping === undefined && !lost) return this.#finish(attempt, end, 0);
     // What was stopped, or lost its keeper, may have left processes behind: the attempt ends when they are gone.
     const { processes } = this.#run.parts.ports;
-    const gone = stopping?.done ?? processes.stopMarked(attempt.marker, this.#run.parts.settings.graceMs);
+    const gone =
+      stopping?.done ?? processes.stopMarked(attempt.marker, this.#run.parts.settings.graceMs);
     this.#run.task(`end:${attempt.key}`, async () => {
       const survivors = await gone;
       return () => this.#finish(attempt, end, survivors.length);
@@ -213,7 +234,10 @@ export class Attempts {
     this.#live.set(attempt.key, attempt);
     if (totalMs !== undefined) {
       attempt.timer = this.#run.parts.ports.clock.timer(totalMs, () => {
-        this.stop(attempt.key, { kind: 'timeout', message: `took longer than ${seconds(attempt.timeout.totalMs ?? totalMs)} s` });
+        this.stop(attempt.key, {
+          kind: 'timeout',
+          message: `took longer than ${seconds(attempt.timeout.totalMs ?? totalMs)} s`,
+        });
       });
     }
     this.#lookAgain(LOOK_FIRST_MS);
@@ -243,7 +267,10 @@ export class Attempts {
     }
     const { idleMs } = attempt.timeout;
     if (idleMs === undefined || clock.monotonic() - lastActivity.atMs < idleMs) return;
-    this.stop(attempt.key, { kind: 'stall', message: `no output and no CPU time for ${seconds(idleMs)} s` });
+    this.stop(attempt.key, {
+      kind: 'stall',
+      message: `no output and no CPU time for ${seconds(idleMs)} s`,
+    });
   }
 }
 
@@ -251,7 +278,11 @@ export class Attempts {
  * Size of what an attempt has printed; a file over the limit is cut to nothing, and says so. The
  * process appends (O_APPEND), so it goes on behind the note.
  */
-function boundOutput(files: LiveRun['parts']['ports']['files'], folder: string, maxBytes: number): number {
+function boundOutput(
+  files: LiveRun['parts']['ports']['files'],
+  folder: string,
+  maxBytes: number,
+): number {
   let total = 0;
   for (const name of ['out', 'err']) {
     const path = `${folder}/${name}`;
@@ -260,7 +291,9 @@ function boundOutput(files: LiveRun['parts']['ports']['files'], folder: string, 
     if (size <= maxBytes) continue;
     files.truncate(path, 0);
     const file = files.openAppend(path);
-    file.append(new TextEncoder().encode(`[orch: ${size} bytes were dropped here, max_log is ${maxBytes}]\n`));
+    file.append(
+      new TextEncoder().encode(`[orch: ${size} bytes were dropped here, max_log is ${maxBytes}]\n`),
+    );
     file.close();
   }
   return total;

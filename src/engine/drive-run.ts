@@ -34,7 +34,10 @@ export interface RunControl {
  * @param onControl receives the handle before the first command
  * @throws what the world failed with; the journal is whole then, and the run can be resumed
  */
-export async function driveRun(run: LiveRun, onControl: (control: RunControl) => void): Promise<void> {
+export async function driveRun(
+  run: LiveRun,
+  onControl: (control: RunControl) => void,
+): Promise<void> {
   const attempts = new Attempts(run);
   onControl(controlOf(run, attempts));
   using _requests = watchRequests(run);
@@ -75,7 +78,9 @@ function takeUpOpenIntents(run: LiveRun, attempts: Attempts): void {
   }
   for (const key of state.runningGates) {
     const [wave, name] = splitGateKey(key);
-    const attempt = waveOf(state, wave).gates.find((gate) => gate.name === name)?.attempts.at(-1);
+    const attempt = waveOf(state, wave)
+      .gates.find((gate) => gate.name === name)
+      ?.attempts.at(-1);
     if (attempt) adoptGate(run, attempts, wave, name, attempt);
   }
 }
@@ -100,11 +105,19 @@ function performAll(run: LiveRun, attempts: Attempts): number | undefined {
   }
 }
 
-function perform(run: LiveRun, attempts: Attempts, command: Exclude<Command, { type: 'wake' }>): void {
+function perform(
+  run: LiveRun,
+  attempts: Attempts,
+  command: Exclude<Command, { type: 'wake' }>,
+): void {
   const { state } = run;
   switch (command.type) {
     case 'open-wave':
-      return run.record({ type: 'wave.started', wave: command.wave, steps: waveOf(state, command.wave).plan?.steps ?? [] });
+      return run.record({
+        type: 'wave.started',
+        wave: command.wave,
+        steps: waveOf(state, command.wave).plan?.steps ?? [],
+      });
     case 'start':
       return startStep(run, attempts, command.node, command.attempt);
     case 'skip': {
@@ -122,12 +135,16 @@ function perform(run: LiveRun, attempts: Attempts, command: Exclude<Command, { t
     case 'stop': {
       const { node, failure } = command;
       run.busy.add(`stop:${node.index}`);
-      return attempts.stop(attemptKey(node.id, state.steps[node.index]?.attempts.length ?? 0), failure);
+      return attempts.stop(
+        attemptKey(node.id, state.steps[node.index]?.attempts.length ?? 0),
+        failure,
+      );
     }
     case 'stop-gate': {
       const { wave, gate, failure } = command;
       run.busy.add(`stop-gate:${gateKey(wave, gate)}`);
-      const attempt = waveOf(state, wave).gates.find(({ name }) => name === gate)?.attempts.length ?? 0;
+      const attempt =
+        waveOf(state, wave).gates.find(({ name }) => name === gate)?.attempts.length ?? 0;
       return attempts.stop(gateAttemptKey(wave, gate, attempt), failure);
     }
     case 'seal':
@@ -137,7 +154,11 @@ function perform(run: LiveRun, attempts: Attempts, command: Exclude<Command, { t
     case 'checkpoint':
       return startCheckpoint(run, command.wave, command.status);
     case 'skip-rest':
-      return skipRest(run, command.reason === 'cancelled' ? 'cancelled' : 'fail_fast', command.detail);
+      return skipRest(
+        run,
+        command.reason === 'cancelled' ? 'cancelled' : 'fail_fast',
+        command.detail,
+      );
     case 'roll-back':
       return rollBack(run, command.to);
     case 'close-wave':
@@ -153,7 +174,11 @@ function perform(run: LiveRun, attempts: Attempts, command: Exclude<Command, { t
   }
 }
 
-function startCheckpoint(run: LiveRun, wave: number, status: 'running' | 'passed' | 'failed' | 'cancelled'): void {
+function startCheckpoint(
+  run: LiveRun,
+  wave: number,
+  status: 'running' | 'passed' | 'failed' | 'cancelled',
+): void {
   const { state } = run;
   const tree = waveOf(state, wave).sealed?.tree;
   if (tree === undefined) throw new Error(`wave ${wave} is not sealed`);

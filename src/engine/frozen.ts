@@ -39,7 +39,10 @@ export function encodeFrozen(frozen: Frozen): string {
   const plan: FrozenPlan = {
     ...frozen.plan,
     nodes: frozen.plan.nodes.map((node) => ({ ...node, step: node.step.id })),
-    waves: frozen.plan.waves.map((wave) => ({ ...wave, gates: wave.gates.map((gate) => gate.name) })),
+    waves: frozen.plan.waves.map((wave) => ({
+      ...wave,
+      gates: wave.gates.map((gate) => gate.name),
+    })),
   };
   return `${JSON.stringify({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
 }
@@ -89,13 +92,14 @@ function parse(text: string, path: string): Omit<Frozen, 'plan'> & { readonly pl
 
 function known<T>(map: ReadonlyMap<string, T>, key: string, path: string): T {
   const value = map.get(key);
-  if (value === undefined) throw damaged(path, `its plan names ${key}, which its workflow does not have`);
+  if (value === undefined)
+    throw damaged(path, `its plan names ${key}, which its workflow does not have`);
   return value;
 }
 
 function damaged(path: string, detail: string, cause?: unknown): OrchError {
   return new OrchError('ORCH_RUN_DAMAGED', `${path} is damaged: ${detail}`, {
-    fix: 'take the file from the run\'s last checkpoint: git show orch/<run>:.orch/runs/<run>/run.json',
+    fix: "take the file from the run's last checkpoint: git show orch/<run>:.orch/runs/<run>/run.json",
     cause,
   });
 }

@@ -46,7 +46,10 @@ export function gateMarker(state: RunState, gate: string): Record<string, string
 }
 
 /** `max-items` -> ORCH_INPUT_MAX_ITEMS. */
-function upperCased(prefix: string, values: Readonly<Record<string, JsonValue>>): Record<string, string> {
+function upperCased(
+  prefix: string,
+  values: Readonly<Record<string, JsonValue>>,
+): Record<string, string> {
   return Object.fromEntries(
     Object.entries(values).map(([name, value]) => [
       `${prefix}${name.toUpperCase().replace(/[^A-Z0-9_]/g, '_')}`,

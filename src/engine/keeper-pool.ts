@@ -81,7 +81,9 @@ export class KeeperPool {
     if (key === undefined) return;
     this.#keyOf.delete(keeper);
     const { parts } = this.#run;
-    this.#jobEnded(key, { exitCode: readExitLog(parts.ports.files.readText(parts.files.exitLog)).get(key) });
+    this.#jobEnded(key, {
+      exitCode: readExitLog(parts.ports.files.readText(parts.files.exitLog)).get(key),
+    });
   }
 }
 

@@ -72,7 +72,11 @@ export class LiveRun {
   }
 
   record(body: RunEventBody): void {
-    const stamp = { v: EVENT_VERSION, seq: this.state.seq + 1, at: new Date(this.nowMs()).toISOString() };
+    const stamp = {
+      v: EVENT_VERSION,
+      seq: this.state.seq + 1,
+      at: new Date(this.nowMs()).toISOString(),
+    };
     const event: RunEvent = { ...stamp, ...body };
     applyEvent(this.state, event);
     this.#recorded.push(event);
@@ -103,13 +107,15 @@ export class LiveRun {
   task(key: string, work: () => Promise<() => void>): void {
     this.busy.add(key);
     work().then(
-      (fact) => this.post(() => {
-        this.busy.delete(key);
-        fact();
-      }),
-      (error: unknown) => this.post(() => {
-        throw error;
-      }),
+      (fact) =>
+        this.post(() => {
+          this.busy.delete(key);
+          fact();
+        }),
+      (error: unknown) =>
+        this.post(() => {
+          throw error;
+        }),
     );
   }
 
@@ -125,7 +131,8 @@ export class LiveRun {
     if (this.#inbox.length === 0) {
       const { clock } = this.parts.ports;
       await new Promise<void>((resolve) => {
-        const timer = atMs === undefined ? undefined : clock.timer(Math.max(0, atMs - this.nowMs()), resolve);
+        const timer =
+          atMs === undefined ? undefined : clock.timer(Math.max(0, atMs - this.nowMs()), resolve);
         this.#wake = () => {
           timer?.[Symbol.dispose]();
           resolve();

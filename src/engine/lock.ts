@@ -67,13 +67,20 @@ export function lockHolder(
 }
 
 /** Lock files whose holder is dead; `doctor` removes them. */
-export function staleLocks(files: FilesPort, processes: ProcessPort, at: Pick<LockRequest, 'folder' | 'name'>): string[] {
+export function staleLocks(
+  files: FilesPort,
+  processes: ProcessPort,
+  at: Pick<LockRequest, 'folder' | 'name'>,
+): string[] {
   return lockFiles(files, at)
     .filter((lock) => !isHeld(processes, lock))
     .map((lock) => lock.path);
 }
 
-function lockFiles(files: FilesPort, { folder, name }: Pick<LockRequest, 'folder' | 'name'>): LockFile[] {
+function lockFiles(
+  files: FilesPort,
+  { folder, name }: Pick<LockRequest, 'folder' | 'name'>,
+): LockFile[] {
   return files.list(folder).flatMap((file) => {
     const n = file.startsWith(`${name}.`) ? file.slice(name.length + 1) : '';
     if (!/^\d+$/.test(n)) return [];
@@ -96,7 +103,11 @@ function isHeld(processes: ProcessPort, { holder }: LockFile): boolean {
   return holder !== undefined && holder.boot === processes.bootId() && processes.isAlive(holder);
 }
 
-function refuseIfHeld(processes: ProcessPort, locks: readonly LockFile[], request: LockRequest): void {
+function refuseIfHeld(
+  processes: ProcessPort,
+  locks: readonly LockFile[],
+  request: LockRequest,
+): void {
   const held = locks.find((lock) => isHeld(processes, lock));
   if (held) throw heldBy(held.holder, request);
 }

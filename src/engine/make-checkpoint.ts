@@ -28,10 +28,17 @@ export function makeCheckpoint(run: LiveRun): void {
 
 type OpenCheckpoint = NonNullable<RunState['checkpointOpen']>;
 
-async function buildCheckpoint(run: LiveRun, open: OpenCheckpoint, report: string | undefined): Promise<Oid> {
+async function buildCheckpoint(
+  run: LiveRun,
+  open: OpenCheckpoint,
+  report: string | undefined,
+): Promise<Oid> {
   const { git, frozen } = run.parts;
   const committed = committedFiles(run, open, report);
-  const target = frozen.commit_to === 'current' ? (await git.head()).oid : await git.resolve(branchOf(run.state.run));
+  const target =
+    frozen.commit_to === 'current'
+      ? (await git.head()).oid
+      : await git.resolve(branchOf(run.state.run));
   if (target !== null && target !== open.parent) {
     if (await isThisCheckpoint(run, target, open, committed.facts.digest)) return target;
     throw strayCommit(run, open);
@@ -46,7 +53,10 @@ async function buildCheckpoint(run: LiveRun, open: OpenCheckpoint, report: strin
     await git.updateRefs([sealed]);
   } else {
     const isFirst = run.state.checkpoints.length === 0;
-    await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from: isFirst ? null : open.parent }, sealed]);
+    await git.updateRefs([
+      { ref: branchOf(run.state.run), to: commit, from: isFirst ? null : open.parent },
+      sealed,
+    ]);
   }
   return commit;
 }
@@ -58,7 +68,8 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
   const segments = readSegments(ports.files, files).slice(0, segmentCount(run.state));
   const frozen = encodeCommittedFrozen(ports.files.readText(files.frozen) ?? '');
   const committed = new Map<string, Uint8Array>([[`${folder}/run.json`, bytes(frozen)]]);
-  for (const segment of segments) committed.set(`${folder}/${segmentName(segment.number)}`, segment.bytes);
+  for (const segment of segments)
+    committed.set(`${folder}/${segmentName(segment.number)}`, segment.bytes);
   if (report !== undefined) committed.set(`${folder}/report.md`, bytes(report));
   const wave = waveOf(run.state, open.wave);
   const facts: CheckpointFacts = {
@@ -80,7 +91,12 @@ function segmentCount(state: RunState): number {
   return state.checkpoints.length + 1;
 }
 
-async function isThisCheckpoint(run: LiveRun, oid: Oid, open: OpenCheckpoint, digest: string): Promise<boolean> {
+async function isThisCheckpoint(
+  run: LiveRun,
+  oid: Oid,
+  open: OpenCheckpoint,
+  digest: string,
+): Promise<boolean> {
   const commit = await run.parts.git.readCommit(oid);
   const trailers = readTrailers(commit.message);
   return (
@@ -92,10 +108,15 @@ async function isThisCheckpoint(run: LiveRun, oid: Oid, open: OpenCheckpoint, di
 }
 
 function strayCommit(run: LiveRun, open: OpenCheckpoint): OrchError {
-  const where = run.parts.frozen.commit_to === 'current' ? 'the current branch' : branchOf(run.state.run);
-  return new OrchError('ORCH_REF_MOVED', `${where} was moved by someone else before checkpoint ${open.wave}`, {
-    fix: `see what is there with: git log ${branchOf(run.state.run).replace('refs/heads/', '')}; move it back to ${open.parent ?? 'nothing'}, then: orch resume`,
-  });
+  const where =
+    run.parts.frozen.commit_to === 'current' ? 'the current branch' : branchOf(run.state.run);
+  return new OrchError(
+    'ORCH_REF_MOVED',
+    `${where} was moved by someone else before checkpoint ${open.wave}`,
+    {
+      fix: `see what is there with: git log ${branchOf(run.state.run).replace('refs/heads/', '')}; move it back to ${open.parent ?? 'nothing'}, then: orch resume`,
+    },
+  );
 }
 
 function bytes(text: string): Uint8Array {

@@ -4,7 +4,7 @@ import { retryDelayMs } from '../run/retry.ts';
 import { type Attempt, type GateState, gateKey, gateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import type { Gate } from '../workflow/workflow.ts';
-import type { Attempts, AttemptSpec } from './attempts.ts';
+import type { AttemptSpec, Attempts } from './attempts.ts';
 import { gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
@@ -36,7 +36,13 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
 }
 
 /** A gate that an earlier process of orch started. */
-export function adoptGate(run: LiveRun, attempts: Attempts, wave: number, name: string, attempt: Attempt): void {
+export function adoptGate(
+  run: LiveRun,
+  attempts: Attempts,
+  wave: number,
+  name: string,
+  attempt: Attempt,
+): void {
   const keeper = attempt.slot === undefined ? undefined : run.state.keepers.get(attempt.slot);
   const elapsedMs = Math.max(0, run.nowMs() - Date.parse(attempt.startedAt));
   attempts.adopt(keeper, specOf(run, wave, definitionOf(run, wave, name), attempt.n), elapsedMs);
@@ -48,7 +54,13 @@ function definitionOf(run: LiveRun, wave: number, name: string): Gate {
   return gate;
 }
 
-function specOf(run: LiveRun, wave: number, gate: Gate, attempt: number, cacheKey?: GateCacheKey): AttemptSpec {
+function specOf(
+  run: LiveRun,
+  wave: number,
+  gate: Gate,
+  attempt: number,
+  cacheKey?: GateCacheKey,
+): AttemptSpec {
   return {
     key: gateAttemptKey(wave, gate.name, attempt),
     folder: gateFolder(run.parts.files, wave, gate.name, attempt),
@@ -61,7 +73,14 @@ function specOf(run: LiveRun, wave: number, gate: Gate, attempt: number, cacheKe
   };
 }
 
-function gateEnded(run: LiveRun, wave: number, gate: Gate, attempt: number, outcome: Outcome, cacheKey?: GateCacheKey): void {
+function gateEnded(
+  run: LiveRun,
+  wave: number,
+  gate: Gate,
+  attempt: number,
+  outcome: Outcome,
+  cacheKey?: GateCacheKey,
+): void {
   const failure = failureOf(outcome);
   const body: GateFinished = {
     ...endOf(wave, gate, attempt),
@@ -79,13 +98,30 @@ function gateEnded(run: LiveRun, wave: number, gate: Gate, attempt: number, outc
   });
 }
 
-function retryOf(run: LiveRun, wave: number, gate: Gate, failure: Failure | undefined): { retry_at?: string } {
+function retryOf(
+  run: LiveRun,
+  wave: number,
+  gate: Gate,
+  failure: Failure | undefined,
+): { retry_at?: string } {
   if (failure === undefined || run.state.cancelled) return {};
   const { counted, crashes } = gateOf(run.state, wave, gate.name);
-  const delayMs = retryDelayMs(gate.retry, { kind: failure.kind, counted, crashes }, run.parts.ports.clock.random());
+  const delayMs = retryDelayMs(
+    gate.retry,
+    { kind: failure.kind, counted, crashes },
+    run.parts.ports.clock.random(),
+  );
   return delayMs === undefined ? {} : { retry_at: new Date(run.nowMs() + delayMs).toISOString() };
 }
 
 function endOf(wave: number, gate: Gate, attempt: number): GateFinished {
-  return { type: 'gate.finished', wave, gate: gate.name, attempt, status: 'passed', exit_code: null, duration_s: 0 };
+  return {
+    type: 'gate.finished',
+    wave,
+    gate: gate.name,
+    attempt,
+    status: 'passed',
+    exit_code: null,
+    duration_s: 0,
+  };
 }

@@ -11,7 +11,7 @@ import { type Attempt, hasEnded, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
 import { expandMatrix } from '../workflow/matrix.ts';
-import type { Attempts, AttemptSpec } from './attempts.ts';
+import type { AttemptSpec, Attempts } from './attempts.ts';
 import { stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
@@ -61,13 +61,23 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
 }
 
 /** An attempt that an earlier process of orch started. */
-export function adoptStep(run: LiveRun, attempts: Attempts, node: PlanNode, attempt: Attempt): void {
+export function adoptStep(
+  run: LiveRun,
+  attempts: Attempts,
+  node: PlanNode,
+  attempt: Attempt,
+): void {
   const keeper = attempt.slot === undefined ? undefined : run.state.keepers.get(attempt.slot);
   const elapsedMs = Math.max(0, run.nowMs() - Date.parse(attempt.startedAt));
   attempts.adopt(keeper, specOf(run, node, attempt.n), elapsedMs);
 }
 
-function specOf(run: LiveRun, node: PlanNode, attempt: number, cacheKey?: StepCacheKey): AttemptSpec {
+function specOf(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+  cacheKey?: StepCacheKey,
+): AttemptSpec {
   return {
     key: attemptKey(node.id, attempt),
     folder: attemptFolder(run.parts.files, node.id, attempt),
@@ -80,11 +90,21 @@ function specOf(run: LiveRun, node: PlanNode, attempt: number, cacheKey?: StepCa
   };
 }
 
-function attemptEnded(run: LiveRun, node: PlanNode, attempt: number, outcome: Outcome, cacheKey?: StepCacheKey): void {
+function attemptEnded(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+  outcome: Outcome,
+  cacheKey?: StepCacheKey,
+): void {
   const failure = failureOf(outcome);
   if (failure) return attemptFailed(run, node, attempt, outcome, failure);
   const handed = readOutputs(run, node, attempt);
-  if (!handed.ok) return attemptFailed(run, node, attempt, outcome, { kind: 'bad_output', message: handed.problem });
+  if (!handed.ok)
+    return attemptFailed(run, node, attempt, outcome, {
+      kind: 'bad_output',
+      message: handed.problem,
+    });
   const passed = (): StepFinished => ({
     ...endOf(node, attempt),
     status: 'passed',
@@ -98,7 +118,11 @@ function attemptEnded(run: LiveRun, node: PlanNode, attempt: number, outcome: Ou
   run.task(`evidence:${node.index}`, async () => {
     const missing = await missingFile(run, node);
     if (missing !== undefined) {
-      return () => attemptFailed(run, node, attempt, outcome, { kind: 'missing_output', message: `it did not produce ${missing}` });
+      return () =>
+        attemptFailed(run, node, attempt, outcome, {
+          kind: 'missing_output',
+          message: `it did not produce ${missing}`,
+        });
     }
     if (cacheKey) await saveStepEntry(run, node, cacheKey, handed.outputs);
     return () => run.record(passed());
@@ -112,22 +136,43 @@ async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undef
   return undefined;
 }
 
-function readOutputs(run: LiveRun, node: PlanNode, attempt: number): ReturnType<typeof parseOutputs> {
+function readOutputs(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+): ReturnType<typeof parseOutputs> {
   const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
   const { files } = run.parts.ports;
   const size = files.size(path);
   if (size === undefined) return { ok: true, outputs: {} };
-  if (size > MAX_OUTPUT_BYTES) return { ok: false, problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read` };
+  if (size > MAX_OUTPUT_BYTES)
+    return {
+      ok: false,
+      problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read`,
+    };
   return parseOutputs(files.readText(path) ?? '');
 }
 
 /** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */
-function attemptFailed(run: LiveRun, node: PlanNode, attempt: number, outcome: Outcome, failure: Failure): void {
+function attemptFailed(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+  outcome: Outcome,
+  failure: Failure,
+): void {
   const step = stepStateOf(run.state, node.index);
   const delayMs =
-    failure.kind === 'crash' && outcome.lost && step.attempts.at(-1)?.slot !== undefined && outcome.resources === null
+    failure.kind === 'crash' &&
+    outcome.lost &&
+    step.attempts.at(-1)?.slot !== undefined &&
+    outcome.resources === null
       ? 0
-      : retryDelayMs(node.step.retry, { kind: failure.kind, counted: step.counted, crashes: step.crashes }, run.parts.ports.clock.random());
+      : retryDelayMs(
+          node.step.retry,
+          { kind: failure.kind, counted: step.counted, crashes: step.crashes },
+          run.parts.ports.clock.random(),
+        );
   const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
     run.record({
       ...endOf(node, attempt),
@@ -138,11 +183,17 @@ function attemptFailed(run: LiveRun, node: PlanNode, attempt: number, outcome: O
       failure,
       ref: pin?.ref ?? null,
       commit: pin?.commit ?? null,
-      ...(delayMs !== undefined && mayRetry(run) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
+      ...(delayMs !== undefined &&
+        mayRetry(run) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
     });
   if (statusOf(failure) !== 'failed') return end(undefined)();
   const ref = attemptRef(run.state.run, node.id, attempt);
-  run.task(`pin:${node.index}`, async () => end({ ref, commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`) }));
+  run.task(`pin:${node.index}`, async () =>
+    end({
+      ref,
+      commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
+    }),
+  );
 }
 
 function mayRetry(run: LiveRun): boolean {
@@ -169,7 +220,10 @@ export function askForApproval(run: LiveRun, node: PlanNode): void {
   } catch (error) {
     return failStep(run, node, { kind: 'expression', message: messageOf(error) });
   }
-  const until = approval?.timeoutMs === undefined ? undefined : new Date(run.nowMs() + approval.timeoutMs).toISOString();
+  const until =
+    approval?.timeoutMs === undefined
+      ? undefined
+      : new Date(run.nowMs() + approval.timeoutMs).toISOString();
   run.record({
     type: 'step.waiting',
     wave: node.wave,
@@ -184,7 +238,8 @@ export function askForApproval(run: LiveRun, node: PlanNode): void {
 export function answerApproval(run: LiveRun, node: PlanNode): void {
   const step = stepStateOf(run.state, node.index);
   const attempt = step.attempts.length;
-  if (step.answer?.request === 'approve') return run.record({ ...endOf(node, attempt), status: 'passed' });
+  if (step.answer?.request === 'approve')
+    return run.record({ ...endOf(node, attempt), status: 'passed' });
   const message = step.answer?.message ? `rejected: ${step.answer.message}` : 'rejected';
   run.record({ ...endOf(node, attempt), status: 'failed', failure: { kind: 'rejected', message } });
 }
@@ -193,12 +248,25 @@ export function answerApproval(run: LiveRun, node: PlanNode): void {
 export function expandStep(run: LiveRun, node: PlanNode): void {
   const { matrix } = node.step;
   if (matrix?.kind !== 'dynamic') throw new Error(`${node.id} has no matrix to expand`);
-  const broken = (message: string) => failStep(run, node, { kind: 'expression', message: `matrix: ${message}` });
+  const broken = (message: string) =>
+    failStep(run, node, { kind: 'expression', message: `matrix: ${message}` });
   try {
-    const value = evaluateTemplate(matrix.expression, contextOf(run.state, node, [matrix.expression]));
-    const instances = expandMatrix(value).map(({ label, values }) => ({ id: instanceId(node.id, label), values }));
+    const value = evaluateTemplate(
+      matrix.expression,
+      contextOf(run.state, node, [matrix.expression]),
+    );
+    const instances = expandMatrix(value).map(({ label, values }) => ({
+      id: instanceId(node.id, label),
+      values,
+    }));
     if (instances.length === 0) {
-      return run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason: 'empty_matrix', detail: matrix.expression });
+      return run.record({
+        type: 'step.skipped',
+        wave: node.wave,
+        step: node.id,
+        reason: 'empty_matrix',
+        detail: matrix.expression,
+      });
     }
     const taken = instances.find(({ id }) => run.state.indexOf.has(id));
     if (taken) return broken(`${taken.id} exists already`);
@@ -235,4 +303,3 @@ function endOf(node: PlanNode, attempt: number): StepFinished {
     resources: null,
   };
 }
-

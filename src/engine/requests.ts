@@ -16,7 +16,12 @@ export interface Request {
 }
 
 /** @param name unique among the run's requests; requests are taken up in the order of their names */
-export function leaveRequest(files: FilesPort, run: RunFiles, name: string, request: Request): void {
+export function leaveRequest(
+  files: FilesPort,
+  run: RunFiles,
+  name: string,
+  request: Request,
+): void {
   files.makeFolder(run.requests);
   files.replace(`${run.requests}/${name}.json`, `${JSON.stringify(request)}\n`);
 }
@@ -50,7 +55,10 @@ function readRequest(files: FilesPort, path: string): Request | undefined {
   try {
     value = JSON.parse(text) as Partial<Request> | null;
   } catch (cause) {
-    throw new OrchError('ORCH_RUN_DAMAGED', `${path} is not a request of orch`, { fix: `rm '${path}'`, cause });
+    throw new OrchError('ORCH_RUN_DAMAGED', `${path} is not a request of orch`, {
+      fix: `rm '${path}'`,
+      cause,
+    });
   }
   const kinds = ['approve', 'reject', 'cancel'];
   if (typeof value?.request !== 'string' || !kinds.includes(value.request)) return undefined;

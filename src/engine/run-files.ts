@@ -2,8 +2,9 @@
  * Where a live run keeps its files: `.git/orch/runs/<run>/` in the common git directory, shared by
  * all worktrees, out of reach of `git clean` and of a rollback.
  */
-import { encodeIdPart } from '../base/ids.ts';
+
 import { sha256 } from '../base/hash.ts';
+import { encodeIdPart } from '../base/ids.ts';
 
 export interface RunFiles {
   readonly run: string;

@@ -10,10 +10,20 @@ import type { LiveRun } from './live-run.ts';
 export function sealWave(run: LiveRun, wave: number): void {
   run.task(`seal:${wave}`, async () => {
     const { snapshot, commit } = await run.withIndex(() =>
-      pin(run, sealedRef(run.state.run, wave), `orch: ${run.state.workflow.name} wave ${wave}, sealed`),
+      pin(
+        run,
+        sealedRef(run.state.run, wave),
+        `orch: ${run.state.workflow.name} wave ${wave}, sealed`,
+      ),
     );
     return () =>
-      run.record({ type: 'wave.sealed', wave, commit, tree: snapshot.tree, left_out: leftOut(snapshot) });
+      run.record({
+        type: 'wave.sealed',
+        wave,
+        commit,
+        tree: snapshot.tree,
+        left_out: leftOut(snapshot),
+      });
   });
 }
 
@@ -23,20 +33,32 @@ export async function pinWorkTree(run: LiveRun, ref: string, message: string): P
   return commit;
 }
 
-async function pin(run: LiveRun, ref: string, message: string): Promise<{ snapshot: Snapshot; commit: Oid }> {
+async function pin(
+  run: LiveRun,
+  ref: string,
+  message: string,
+): Promise<{ snapshot: Snapshot; commit: Oid }> {
   const { git, files } = run.parts;
   const parent = run.state.checkpoints.at(-1)?.commit ?? run.state.base;
   for (let attempt = 1; ; attempt++) {
     const snapshot = await takeSnapshot(run);
-    const commit = await git.commit({ tree: snapshot.tree, parents: parent === null ? [] : [parent], message });
+    const commit = await git.commit({
+      tree: snapshot.tree,
+      parents: parent === null ? [] : [parent],
+      message,
+    });
     await git.updateRefs([{ ref, to: commit }]);
     if (await git.isComplete(commit, parent === null ? [] : [parent])) return { snapshot, commit };
     // A `git gc --prune=now` beside us took objects that the warm index believed written.
     run.parts.ports.files.remove(files.index);
     if (attempt === 3) {
-      throw new OrchError('ORCH_SNAPSHOT_INCOMPLETE', 'objects vanish from the repository as they are written', {
-        fix: 'stop the `git gc` or `git prune` that runs beside orch, then: orch resume',
-      });
+      throw new OrchError(
+        'ORCH_SNAPSHOT_INCOMPLETE',
+        'objects vanish from the repository as they are written',
+        {
+          fix: 'stop the `git gc` or `git prune` that runs beside orch, then: orch resume',
+        },
+      );
     }
   }
 }

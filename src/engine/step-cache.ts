@@ -68,7 +68,15 @@ export async function findStepEntry(
   env: Readonly<Record<string, string>>,
 ): Promise<StepLookup> {
   const { step } = node;
-  const subject = { name: node.id, script, env, reads: step.reads, produces: step.produces, cache: step.cache ?? {}, tree: '' };
+  const subject = {
+    name: node.id,
+    script,
+    env,
+    reads: step.reads,
+    produces: step.produces,
+    cache: step.cache ?? {},
+    tree: '',
+  };
   const isRefreshed = run.parts.settings.refresh.some((id) => id === node.id || id === step.id);
   const found = await find(run, subject, isRefreshed);
   if (found.entry) await run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', ''));
@@ -82,7 +90,15 @@ export async function findGateEntry(
   env: Readonly<Record<string, string>>,
 ): Promise<StepLookup & { readonly hit: boolean }> {
   const tree = waveOf(run.state, wave).sealed?.tree ?? '';
-  const subject = { name: `gate ${gate.name}`, script: gate.run, env, reads: gate.reads, produces: [], cache: gate.cache ?? {}, tree };
+  const subject = {
+    name: `gate ${gate.name}`,
+    script: gate.run,
+    env,
+    reads: gate.reads,
+    produces: [],
+    cache: gate.cache ?? {},
+    tree,
+  };
   const found = await find(run, subject, run.parts.settings.refresh.includes(gate.name));
   return { ...found, hit: found.entry !== undefined };
 }
@@ -105,27 +121,44 @@ export async function saveGateEntry(run: LiveRun, gate: Gate, key: CacheKey): Pr
   await save(run, `gate ${gate.name}`, key, await run.parts.git.emptyTree(), {});
 }
 
-async function find(run: LiveRun, subject: Subject, isRefreshed: boolean): Promise<StepLookup & { readonly commit?: string }> {
+async function find(
+  run: LiveRun,
+  subject: Subject,
+  isRefreshed: boolean,
+): Promise<StepLookup & { readonly commit?: string }> {
   const { git, settings } = run.parts;
   const manifest: Manifest = {
     script: sha256(subject.script),
     produces: subject.produces,
     env: environmentDigests({ ...settings.environment, ...subject.env }),
-    files: subject.reads.length === 0 ? { '(whole tree)': subject.tree } : await fileDigests(run, subject.reads),
+    files:
+      subject.reads.length === 0
+        ? { '(whole tree)': subject.tree }
+        : await fileDigests(run, subject.reads),
   };
   const digest = sha256(canonicalJson(manifest));
-  const miss = (missReason: string) => ({ key: { digest, manifest, missReason }, reason: missReason });
+  const miss = (missReason: string) => ({
+    key: { digest, manifest, missReason },
+    reason: missReason,
+  });
   if (!settings.useCache) return miss('the cache is off (--no-cache)');
   if (isRefreshed) return miss('asked to be made anew (--refresh)');
   const commit = await git.resolve(cacheRef(digest));
   if (commit === null) return miss(differenceFromLast(run, subject.name, manifest));
   const entry = JSON.parse((await git.readCommit(commit)).message) as Entry;
   const ageMs = run.parts.ports.clock.now() - Date.parse(entry.created_at);
-  if (subject.cache.ttlMs !== undefined && ageMs > subject.cache.ttlMs) return miss('the entry is older than its ttl');
+  if (subject.cache.ttlMs !== undefined && ageMs > subject.cache.ttlMs)
+    return miss('the entry is older than its ttl');
   return { ...miss(''), reason: `unchanged since ${entry.created_at}`, entry, commit };
 }
 
-async function save(run: LiveRun, name: string, key: CacheKey, tree: string, outputs: Readonly<Record<string, string>>): Promise<void> {
+async function save(
+  run: LiveRun,
+  name: string,
+  key: CacheKey,
+  tree: string,
+  outputs: Readonly<Record<string, string>>,
+): Promise<void> {
   const { git, ports } = run.parts;
   const entry: Entry = { outputs, created_at: new Date(ports.clock.now()).toISOString() };
   const commit = await git.commit({ tree, parents: [], message: `${JSON.stringify(entry)}\n` });
@@ -135,11 +168,18 @@ async function save(run: LiveRun, name: string, key: CacheKey, tree: string, out
   ports.files.replace(path, `${JSON.stringify(key.manifest)}\n`);
 }
 
-async function inputsChanged(run: LiveRun, reads: readonly string[], key: CacheKey): Promise<boolean> {
+async function inputsChanged(
+  run: LiveRun,
+  reads: readonly string[],
+  key: CacheKey,
+): Promise<boolean> {
   return canonicalJson(await fileDigests(run, reads)) !== canonicalJson(key.manifest.files);
 }
 
-async function fileDigests(run: LiveRun, reads: readonly string[]): Promise<Record<string, string>> {
+async function fileDigests(
+  run: LiveRun,
+  reads: readonly string[],
+): Promise<Record<string, string>> {
   const digests: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const path of await run.parts.workTree.glob(reads)) {
     const digest = await run.parts.workTree.digest(path);
@@ -151,16 +191,21 @@ async function fileDigests(run: LiveRun, reads: readonly string[]): Promise<Reco
 /** Digests, not values: a manifest is a file, and an environment holds secrets. */
 function environmentDigests(env: Readonly<Record<string, string>>): Record<string, string> {
   const names = Object.keys(env).filter((name) => !NOT_IN_KEY.test(name));
-  return Object.fromEntries(names.map((name) => [name, sha256(`${name}=${env[name]}`).slice(0, 16)]));
+  return Object.fromEntries(
+    names.map((name) => [name, sha256(`${name}=${env[name]}`).slice(0, 16)]),
+  );
 }
 
 /** The first thing that differs from the last time, in words. */
 function differenceFromLast(run: LiveRun, name: string, now: Manifest): string {
-  const text = run.parts.ports.files.readText(cacheManifestPath(run.parts.git.repository.commonDir, name));
+  const text = run.parts.ports.files.readText(
+    cacheManifestPath(run.parts.git.repository.commonDir, name),
+  );
   if (text === undefined) return 'it has never been cached';
   const last = JSON.parse(text) as Manifest;
   if (last.script !== now.script) return 'its command changed';
-  if (canonicalJson(last.produces) !== canonicalJson(now.produces)) return 'what it produces changed';
+  if (canonicalJson(last.produces) !== canonicalJson(now.produces))
+    return 'what it produces changed';
   return (
     differentKey(last.files, now.files, 'file') ??
     differentKey(last.env, now.env, 'variable') ??
@@ -177,7 +222,8 @@ function differentKey(
   const different = keys.filter((key) => last[key] !== now[key]);
   const [first] = different;
   if (first === undefined) return undefined;
-  const how = last[first] === undefined ? 'is new' : now[first] === undefined ? 'is gone' : 'changed';
+  const how =
+    last[first] === undefined ? 'is new' : now[first] === undefined ? 'is gone' : 'changed';
   const more = different.length > 1 ? ` and ${different.length - 1} more` : '';
   return `${what} ${first} ${how}${more}`;
 }

@@ -17,10 +17,6 @@ export function adoptPlan(old: Plan, fresh: Plan, frontier: number): Plan {
     const least = Math.max(1, ...(needs[index] ?? []).map((need) => waves[need] ?? 1));
     const before = oldWave.get(node.id);
     const isBehind = before !== undefined && before < frontier;
-    const least =
-      node.parent === undefined
-        ? needed
-        : Math.max(needed, needsOfParent(fresh.nodes, node, waves));
     waves[index] = isBehind
       ? before
       : Math.min(last, Math.max(before ?? frontier, least, frontier));

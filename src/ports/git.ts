@@ -95,7 +95,10 @@ export interface GitPort {
   /** The tree of the user's index as it is now; null when it cannot be written (unmerged paths). */
   userIndexTree(): Promise<Oid | null>;
 
-  /** Brings the private index up to the work tree and writes its tree. Objects are durable when it returns. */
+  /**
+   * Brings the private index up to the work tree and writes its tree. The objects are on their way to
+   * the disk when it returns, and durable when `commit` does.
+   */
   snapshot(request: SnapshotRequest): Promise<Snapshot>;
   /** The same tree with some files replaced or (null) removed. */
   treeWithFiles(tree: Oid, files: ReadonlyMap<string, Uint8Array | null>): Promise<Oid>;

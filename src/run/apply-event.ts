@@ -17,9 +17,25 @@ import type {
   StepStarted,
   StepWaiting,
 } from './events.ts';
-import { endStep, expandMatrixNode, occupy, openWave, rebuildReadiness, requeue, vacate } from './readiness.ts';
+import {
+  endStep,
+  expandMatrixNode,
+  occupy,
+  openWave,
+  rebuildReadiness,
+  requeue,
+  vacate,
+} from './readiness.ts';
 import { setBackAfterReboot, setBackFailures, setBackWave } from './set-back.ts';
-import { type Attempt, gateKey, gateOf, nodeOf, type RunState, stepStateOf, waveOf } from './state.ts';
+import {
+  type Attempt,
+  gateKey,
+  gateOf,
+  nodeOf,
+  type RunState,
+  stepStateOf,
+  waveOf,
+} from './state.ts';
 
 /** @throws Error when the event does not fit the plan; the journal's checksums hold, so that is a bug */
 export function applyEvent(state: RunState, event: RunEvent): void {
@@ -179,8 +195,12 @@ function finishStep(state: RunState, event: StepFinished & { readonly at: string
   endStep(state, node.index);
 }
 
-function closeAttempt(attempt: Attempt | undefined, event: (StepFinished | GateFinished) & { readonly at: string }): void {
-  if (attempt === undefined) throw new Error(`an attempt ended that never started: ${JSON.stringify(event)}`);
+function closeAttempt(
+  attempt: Attempt | undefined,
+  event: (StepFinished | GateFinished) & { readonly at: string },
+): void {
+  if (attempt === undefined)
+    throw new Error(`an attempt ended that never started: ${JSON.stringify(event)}`);
   attempt.status = event.status;
   attempt.endedAt = event.at;
   attempt.exitCode = event.exit_code;
@@ -232,7 +252,10 @@ function startCheckpoint(state: RunState, event: CheckpointStarted): void {
   state.frontier = event.wave + 1;
 }
 
-function createCheckpoint(state: RunState, event: CheckpointCreated & { readonly at: string }): void {
+function createCheckpoint(
+  state: RunState,
+  event: CheckpointCreated & { readonly at: string },
+): void {
   const tree = state.checkpointOpen?.tree ?? '';
   state.checkpoints.push({ wave: event.wave, commit: event.commit, tree, at: event.at });
   delete state.checkpointOpen;

@@ -60,7 +60,11 @@ export function replacePlan(state: RunState, workflow: Workflow, plan: Plan): vo
   state.waves = [null, ...plan.waves].map((wave, index) => {
     const old = waves[index];
     if (old === undefined) return newWave(wave);
-    return { ...old, plan: wave, gates: old.status === 'planned' ? newWave(wave).gates : old.gates };
+    return {
+      ...old,
+      plan: wave,
+      gates: old.status === 'planned' ? newWave(wave).gates : old.gates,
+    };
   });
   rebuildReadiness(state);
 }
@@ -76,7 +80,9 @@ function newWave(plan: PlanWave | null): WaveState {
   return { plan, status: 'planned', open: 0, failed: false, behind: false, gates };
 }
 
-function graphOf(plan: Plan): Pick<RunState, 'nodes' | 'dependents' | 'children' | 'steps' | 'openNeeds' | 'openChildren'> {
+function graphOf(
+  plan: Plan,
+): Pick<RunState, 'nodes' | 'dependents' | 'children' | 'steps' | 'openNeeds' | 'openChildren'> {
   return {
     nodes: [...plan.nodes],
     dependents: dependentsOf(plan.nodes),

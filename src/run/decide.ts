@@ -22,17 +22,31 @@ import {
 export type Command =
   | { readonly type: 'open-wave'; readonly wave: number }
   | { readonly type: 'start'; readonly node: PlanNode; readonly attempt: number }
-  | { readonly type: 'skip'; readonly node: PlanNode; readonly reason: SkipReason; readonly detail: string }
+  | {
+      readonly type: 'skip';
+      readonly node: PlanNode;
+      readonly reason: SkipReason;
+      readonly detail: string;
+    }
   /** A step that fails without ever having had a process. */
   | { readonly type: 'fail'; readonly node: PlanNode; readonly failure: Failure }
   | { readonly type: 'expand'; readonly node: PlanNode }
   | { readonly type: 'ask'; readonly node: PlanNode }
   | { readonly type: 'answer'; readonly node: PlanNode }
   | { readonly type: 'stop'; readonly node: PlanNode; readonly failure: Failure }
-  | { readonly type: 'stop-gate'; readonly wave: number; readonly gate: string; readonly failure: Failure }
+  | {
+      readonly type: 'stop-gate';
+      readonly wave: number;
+      readonly gate: string;
+      readonly failure: Failure;
+    }
   | { readonly type: 'seal'; readonly wave: number }
   | { readonly type: 'gate'; readonly wave: number; readonly gate: GateState }
-  | { readonly type: 'checkpoint'; readonly wave: number; readonly status: 'running' | RunEndStatus }
+  | {
+      readonly type: 'checkpoint';
+      readonly wave: number;
+      readonly status: 'running' | RunEndStatus;
+    }
   /** Every step that has not ended is skipped: the run is over. */
   | { readonly type: 'skip-rest'; readonly reason: SkipReason; readonly detail: string }
   /** The work tree goes back to the last checkpoint (`on_failure: rollback`). */
@@ -58,9 +72,15 @@ export function decide(state: RunState, situation: Situation): Command | undefin
   if (hasFinished(state)) return undefined;
   const stop = stopWhatMustEnd(state, situation);
   if (stop !== undefined) return stop;
-  if (situation.interrupt !== undefined) return interruptWhenQuiet(state, situation, situation.interrupt);
+  if (situation.interrupt !== undefined)
+    return interruptWhenQuiet(state, situation, situation.interrupt);
   if (isOver(state)) return endEarly(state, situation);
-  return settleWithoutWork(state, situation) ?? startWork(state, situation) ?? advanceWave(state, situation) ?? rest(state, situation);
+  return (
+    settleWithoutWork(state, situation) ??
+    startWork(state, situation) ??
+    advanceWave(state, situation) ??
+    rest(state, situation)
+  );
 }
 
 export function hasFinished(state: RunState): boolean {
@@ -69,7 +89,11 @@ export function hasFinished(state: RunState): boolean {
 
 /** No new work will be started: cancelled, a gate failed for good, or a step did and nothing cleans up. */
 export function isOver(state: RunState): boolean {
-  return state.cancelled || failedGate(state) !== undefined || (isFailingFast(state) && state.cleanupOpen === 0);
+  return (
+    state.cancelled ||
+    failedGate(state) !== undefined ||
+    (isFailingFast(state) && state.cleanupOpen === 0)
+  );
 }
 
 function isFailingFast(state: RunState): boolean {
@@ -79,7 +103,8 @@ function isFailingFast(state: RunState): boolean {
 /** Told only when every gate of the wave has ended: people want to see all that is wrong at once. */
 function failedGate(state: RunState): GateState | undefined {
   const gates = state.waves[state.frontier]?.gates ?? [];
-  if (gates.some((gate) => gate.status === 'pending' || gate.status === 'running')) return undefined;
+  if (gates.some((gate) => gate.status === 'pending' || gate.status === 'running'))
+    return undefined;
   return gates.find((gate) => gate.status === 'failed' || gate.status === 'cancelled');
 }
 
@@ -89,7 +114,8 @@ function stopWhatMustEnd(state: RunState, situation: Situation): Command | undef
   for (const index of state.running) {
     const node = state.nodes[index] as PlanNode;
     if (situation.busy.has(`stop:${index}`)) continue;
-    if (why.kind === 'cancelled' && !state.cancelled && node.step.triggerRule === 'all_done') continue;
+    if (why.kind === 'cancelled' && !state.cancelled && node.step.triggerRule === 'all_done')
+      continue;
     return { type: 'stop', node, failure: why };
   }
   if (why.kind === 'cancelled' && !state.cancelled) return undefined; // A failed step has no gates beside it.
@@ -106,7 +132,8 @@ function reasonToStop(state: RunState, situation: Situation): Failure | undefine
     return { kind: 'interrupted', message: `orch was stopped by ${situation.interrupt}` };
   }
   if (state.cancelled) return { kind: 'cancelled', message: 'the run was cancelled' };
-  if (isFailingFast(state)) return { kind: 'cancelled', message: 'another step failed (fail_fast)' };
+  if (isFailingFast(state))
+    return { kind: 'cancelled', message: 'another step failed (fail_fast)' };
   return undefined;
 }
 
@@ -114,32 +141,56 @@ function isQuiet(state: RunState, situation: Situation): boolean {
   return state.running.size === 0 && state.runningGates.size === 0 && situation.busy.size === 0;
 }
 
-function interruptWhenQuiet(state: RunState, situation: Situation, signal: string): Command | undefined {
+function interruptWhenQuiet(
+  state: RunState,
+  situation: Situation,
+  signal: string,
+): Command | undefined {
   return isQuiet(state, situation) ? { type: 'interrupt', signal } : undefined;
 }
 
 function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | undefined {
   const { agenda } = state;
   const skip = nextPending(state, agenda.skips);
-  if (skip) return { type: 'skip', node: state.nodes[skip.node] as PlanNode, reason: skip.reason, detail: skip.detail };
+  if (skip)
+    return {
+      type: 'skip',
+      node: state.nodes[skip.node] as PlanNode,
+      reason: skip.reason,
+      detail: skip.detail,
+    };
   const failure = nextPending(state, agenda.failures);
-  if (failure) return { type: 'fail', node: state.nodes[failure.node] as PlanNode, failure: failure.failure };
-  const expansion = shiftWhere(agenda.expansions, (index) => state.nodes[index]?.kind === 'dynamic' && isPending(state, index));
+  if (failure)
+    return { type: 'fail', node: state.nodes[failure.node] as PlanNode, failure: failure.failure };
+  const expansion = shiftWhere(
+    agenda.expansions,
+    (index) => state.nodes[index]?.kind === 'dynamic' && isPending(state, index),
+  );
   if (expansion !== undefined) return { type: 'expand', node: state.nodes[expansion] as PlanNode };
   const approval = shiftWhere(agenda.approvals, (index) => isPending(state, index));
   if (approval !== undefined) return { type: 'ask', node: state.nodes[approval] as PlanNode };
-  const answer = shiftWhere(agenda.answers, (index) => stepStateOf(state, index).status === 'waiting');
+  const answer = shiftWhere(
+    agenda.answers,
+    (index) => stepStateOf(state, index).status === 'waiting',
+  );
   if (answer !== undefined) return { type: 'answer', node: state.nodes[answer] as PlanNode };
   for (const index of state.waiting) {
     const { waitingUntilMs } = stepStateOf(state, index);
     if (waitingUntilMs === undefined || waitingUntilMs > nowMs) continue;
-    return { type: 'fail', node: state.nodes[index] as PlanNode, failure: { kind: 'timeout', message: 'nobody answered in time' } };
+    return {
+      type: 'fail',
+      node: state.nodes[index] as PlanNode,
+      failure: { kind: 'timeout', message: 'nobody answered in time' },
+    };
   }
   return undefined;
 }
 
 /** Entries are dropped when an event has overtaken them; the head stays until its event is applied. */
-function nextPending<T extends { readonly node: number }>(state: RunState, list: T[]): T | undefined {
+function nextPending<T extends { readonly node: number }>(
+  state: RunState,
+  list: T[],
+): T | undefined {
   while (list[0] !== undefined && !isPending(state, list[0].node)) list.shift();
   return list[0];
 }
@@ -156,10 +207,15 @@ function shiftWhere(list: number[], keep: (index: number) => boolean): number | 
 function startWork(state: RunState, { nowMs }: Situation): Command | undefined {
   if (freeSlots(state) <= 0) return undefined;
   const { agenda } = state;
-  for (let retry = agenda.retries[0]; retry !== undefined && retry.atMs <= nowMs; retry = agenda.retries[0]) {
+  for (
+    let retry = agenda.retries[0];
+    retry !== undefined && retry.atMs <= nowMs;
+    retry = agenda.retries[0]
+  ) {
     popHeap(agenda.retries, (a, b) => a.atMs < b.atMs);
     const step = stepStateOf(state, retry.node);
-    if (step.status === 'pending' && step.retryAtMs === retry.atMs) agenda.ready.push(state.nodes[retry.node] as PlanNode);
+    if (step.status === 'pending' && step.retryAtMs === retry.atMs)
+      agenda.ready.push(state.nodes[retry.node] as PlanNode);
   }
   const node = agenda.ready.peek(state.pools, (candidate) => !isPending(state, candidate.index));
   if (node === undefined) return undefined;
@@ -196,12 +252,22 @@ function advanceWave(state: RunState, situation: Situation): Command | undefined
 /** A checkpoint that is on its branch ends its wave. */
 function closeCheckpointedWave(state: RunState): Command | undefined {
   const last = state.checkpoints.at(-1)?.wave;
-  if (last === undefined || last === 0 || waveOf(state, last).status !== 'checkpointing') return undefined;
+  if (last === undefined || last === 0 || waveOf(state, last).status !== 'checkpointing')
+    return undefined;
   if (state.checkpointOpen?.wave === last) return undefined;
-  return { type: 'close-wave', wave: last, status: waveOf(state, last).failed ? 'failed' : 'passed' };
+  return {
+    type: 'close-wave',
+    wave: last,
+    status: waveOf(state, last).failed ? 'failed' : 'passed',
+  };
 }
 
-function gateOrCheckpoint(state: RunState, wave: WaveState, index: number, { nowMs, busy }: Situation): Command | undefined {
+function gateOrCheckpoint(
+  state: RunState,
+  wave: WaveState,
+  index: number,
+  { nowMs, busy }: Situation,
+): Command | undefined {
   const pending = wave.gates.filter((gate) => gate.status === 'pending');
   const due = pending.find((gate) => (gate.retryAtMs ?? 0) <= nowMs);
   if (due && freeSlots(state) > 0) return { type: 'gate', wave: index, gate: due };
@@ -224,14 +290,21 @@ function endEarly(state: RunState, situation: Situation): Command | undefined {
   const closed = closeCheckpointedWave(state);
   if (closed) return closed;
   if (state.checkpointOpen) return undefined;
-  if (state.counts.passed + state.counts.failed + state.counts.skipped + state.counts.cancelled < state.leaves) {
+  if (
+    state.counts.passed + state.counts.failed + state.counts.skipped + state.counts.cancelled <
+    state.leaves
+  ) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
       : { type: 'skip-rest', reason: 'fail_fast', detail: 'the run failed' };
   }
   const wave = state.waves[state.frontier];
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };
-  if (status === 'failed' && state.workflow.onFailure === 'rollback' && state.standsAt === undefined) {
+  if (
+    status === 'failed' &&
+    state.workflow.onFailure === 'rollback' &&
+    state.standsAt === undefined
+  ) {
     return { type: 'roll-back', to: state.checkpoints.at(-1)?.wave ?? 0 };
   }
   if (wave?.status === 'sealed') return { type: 'close-wave', wave: state.frontier, status };
@@ -241,8 +314,16 @@ function endEarly(state: RunState, situation: Situation): Command | undefined {
 /** Nothing can be done now: wait for a time, for a person, or (undefined) for what is under way. */
 function rest(state: RunState, situation: Situation): Command | undefined {
   const atMs = nextTime(state);
-  if (isQuiet(state, situation) && !state.checkpointOpen && state.waiting.size > 0 && state.agenda.retries.length === 0) {
-    return { type: 'pause', steps: [...state.waiting].map((index) => (state.nodes[index] as PlanNode).id) };
+  if (
+    isQuiet(state, situation) &&
+    !state.checkpointOpen &&
+    state.waiting.size > 0 &&
+    state.agenda.retries.length === 0
+  ) {
+    return {
+      type: 'pause',
+      steps: [...state.waiting].map((index) => (state.nodes[index] as PlanNode).id),
+    };
   }
   return atMs === undefined ? undefined : { type: 'wake', atMs };
 }
@@ -255,5 +336,3 @@ function nextTime(state: RunState): number | undefined {
   ].filter((time) => time !== undefined);
   return times.length === 0 ? undefined : Math.min(...times);
 }
-
-

@@ -59,7 +59,8 @@ function readSegment(segment: Segment, events: RunEvent[]): number {
   for (let end = segment.bytes.indexOf(LINE_FEED); end !== -1; ) {
     const line = decoder.decode(segment.bytes.subarray(start, end));
     const decoded = decodeLine(line);
-    if (!decoded.ok) throw decoded.problem === 'newer' ? newer(segment) : damaged(segment, line.slice(0, 60));
+    if (!decoded.ok)
+      throw decoded.problem === 'newer' ? newer(segment) : damaged(segment, line.slice(0, 60));
     if (decoded.event.seq !== events.length + 1) {
       throw damaged(segment, `event ${decoded.event.seq} stands where ${events.length + 1} should`);
     }

@@ -27,7 +27,8 @@ export function parseOutputs(text: string): ParsedOutputs {
       continue;
     }
     const end = lines.indexOf(split[3] ?? '', at + 1);
-    if (split[3] === '' || end === -1) return problem(at, `has no end: a line that is only ${JSON.stringify(split[3])}`);
+    if (split[3] === '' || end === -1)
+      return problem(at, `has no end: a line that is only ${JSON.stringify(split[3])}`);
     outputs.set(name, lines.slice(at + 1, end).join('\n'));
     at = end;
   }

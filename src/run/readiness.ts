@@ -163,7 +163,12 @@ export function requeue(state: RunState, index: number): void {
   const step = stepStateOf(state, index);
   const node = state.nodes[index] as PlanNode;
   if (step.retryAtMs === undefined) state.agenda.ready.push(node);
-  else pushHeap(state.agenda.retries, { node: index, atMs: step.retryAtMs }, (a, b) => a.atMs < b.atMs);
+  else
+    pushHeap(
+      state.agenda.retries,
+      { node: index, atMs: step.retryAtMs },
+      (a, b) => a.atMs < b.atMs,
+    );
 }
 
 function release(state: RunState, node: PlanNode): void {
@@ -207,7 +212,8 @@ function judge(state: RunState, node: PlanNode): void {
   if (step.attempts.length > 0) return requeue(state, node.index); // Judged before its first attempt.
   const verdict = verdictOn(state, node);
   if (!verdict.go) {
-    if (verdict.reason === 'failure') agenda.failures.push({ node: node.index, failure: verdict.failure });
+    if (verdict.reason === 'failure')
+      agenda.failures.push({ node: node.index, failure: verdict.failure });
     else agenda.skips.push({ node: node.index, ...verdict });
   } else if (node.kind === 'dynamic') agenda.expansions.push(node.index);
   else if (node.step.kind === 'approval') agenda.approvals.push(node.index);
@@ -217,9 +223,14 @@ function judge(state: RunState, node: PlanNode): void {
 function verdictOn(state: RunState, node: PlanNode): Verdict {
   const parent = node.parent === undefined ? undefined : stepStateOf(state, node.parent);
   if (parent?.status === 'failed') {
-    return { go: false, reason: 'failure', failure: { kind: 'expression', message: parent.skipped?.detail ?? '' } };
+    return {
+      go: false,
+      reason: 'failure',
+      failure: { kind: 'expression', message: parent.skipped?.detail ?? '' },
+    };
   }
-  if (parent?.status === 'skipped') return { go: false, reason: 'parent', detail: parent.skipped?.detail ?? '' };
+  if (parent?.status === 'skipped')
+    return { go: false, reason: 'parent', detail: parent.skipped?.detail ?? '' };
   const broken = brokenRule(state, node);
   if (broken !== undefined) return { go: false, reason: 'needs', detail: broken };
   if (state.failing && state.workflow.failFast && !isCleanup(node)) {
@@ -246,7 +257,8 @@ function brokenRule(state: RunState, node: PlanNode): string | undefined {
     const status = effectiveStatus(state, need);
     if (status === 'passed') oneSucceeded = true;
     else if (triggerRule === 'all_success') return `${state.nodes[need]?.id} ${status}`;
-    else if (triggerRule === 'none_failed' && status !== 'skipped') return `${state.nodes[need]?.id} ${status}`;
+    else if (triggerRule === 'none_failed' && status !== 'skipped')
+      return `${state.nodes[need]?.id} ${status}`;
   }
   return triggerRule === 'one_success' && !oneSucceeded ? 'none of its needs passed' : undefined;
 }
@@ -303,7 +315,9 @@ function nestedOutputs(state: RunState, node: PlanNode): Record<string, string> 
 function overall(statuses: readonly string[]): 'passed' | 'failed' | 'cancelled' | 'skipped' {
   if (statuses.includes('failed')) return 'failed';
   if (statuses.includes('cancelled')) return 'cancelled';
-  return statuses.length > 0 && statuses.every((status) => status === 'skipped') ? 'skipped' : 'passed';
+  return statuses.length > 0 && statuses.every((status) => status === 'skipped')
+    ? 'skipped'
+    : 'passed';
 }
 
 function isCleanup(node: PlanNode): boolean {
@@ -311,7 +325,12 @@ function isCleanup(node: PlanNode): boolean {
 }
 
 function count(state: RunState, step: StepState): void {
-  if (step.status === 'passed' || step.status === 'failed' || step.status === 'skipped' || step.status === 'cancelled') {
+  if (
+    step.status === 'passed' ||
+    step.status === 'failed' ||
+    step.status === 'skipped' ||
+    step.status === 'cancelled'
+  ) {
     state.counts[step.status] += 1;
   }
 }

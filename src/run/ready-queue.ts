@@ -40,7 +40,8 @@ export class ReadyQueue {
     for (const { uses, heap } of this.#lines.values()) {
       while (heap[0] !== undefined && isStale(heap[0])) popHeap(heap, isBefore);
       const first = heap[0];
-      if (first === undefined || !uses.every(([pool, units]) => hasRoom(pools, pool, units))) continue;
+      if (first === undefined || !uses.every(([pool, units]) => hasRoom(pools, pool, units)))
+        continue;
       if (best === undefined || isBefore(first, best)) best = first;
     }
     return best;

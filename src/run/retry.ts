@@ -31,7 +31,11 @@ export interface FailedAttempt {
  * @param random in [0, 1)
  * @returns milliseconds until the next attempt; undefined when there is none
  */
-export function retryDelayMs(retry: Retry, attempt: FailedAttempt, random: number): number | undefined {
+export function retryDelayMs(
+  retry: Retry,
+  attempt: FailedAttempt,
+  random: number,
+): number | undefined {
   if (attempt.kind === 'crash') return attempt.crashes + 1 < MAX_CRASHES ? 0 : undefined;
   if (!RETRIABLE.has(attempt.kind) || attempt.counted + 1 >= retry.maxAttempts) return undefined;
   const ceilingMs = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** attempt.counted);

@@ -63,12 +63,20 @@ export function evaluateScope(state: RunState, node: PlanNode): Values {
 export function evaluateNestedOutputs(state: RunState, node: PlanNode): Record<string, string> {
   const outputs = Object.entries(node.step.workflow?.outputs ?? {});
   const inside: PlanNode = { ...node, id: `${node.id}/`, parent: node.index };
-  const context = contextOf(state, inside, outputs.map(([, text]) => text));
-  return Object.fromEntries(outputs.map(([name, text]) => [name, textOfValue(evaluateTemplate(text, context))]));
+  const context = contextOf(
+    state,
+    inside,
+    outputs.map(([, text]) => text),
+  );
+  return Object.fromEntries(
+    outputs.map(([name, text]) => [name, textOfValue(evaluateTemplate(text, context))]),
+  );
 }
 
 function plainEnv(node: PlanNode): Values {
-  return Object.fromEntries(Object.entries(node.step.env).filter(([, text]) => !text.includes('${{')));
+  return Object.fromEntries(
+    Object.entries(node.step.env).filter(([, text]) => !text.includes('${{')),
+  );
 }
 
 function stepsNamedIn(state: RunState, node: PlanNode, texts: readonly string[]): Values {
@@ -81,14 +89,24 @@ function stepsNamedIn(state: RunState, node: PlanNode, texts: readonly string[])
   return visible;
 }
 
-function addDirectNeeds(state: RunState, node: PlanNode, prefix: string, visible: Record<string, JsonValue>): void {
+function addDirectNeeds(
+  state: RunState,
+  node: PlanNode,
+  prefix: string,
+  visible: Record<string, JsonValue>,
+): void {
   for (const need of node.needs) {
     const id = state.nodes[need]?.id ?? '';
     addStep(state, id, id.slice(prefix.length), visible);
   }
 }
 
-function addStep(state: RunState, id: string, name: string, visible: Record<string, JsonValue>): void {
+function addStep(
+  state: RunState,
+  id: string,
+  name: string,
+  visible: Record<string, JsonValue>,
+): void {
   const index = state.indexOf.get(id);
   if (index !== undefined) visible[name] = describeStep(state, index);
 }

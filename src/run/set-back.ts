@@ -12,7 +12,8 @@ export function setBackAfterReboot(state: RunState): void {
   for (const node of state.nodes) {
     if (!isLeaf(node) || waveOf(state, node.wave).status !== 'open') continue;
     const step = stepStateOf(state, node.index);
-    if (step.status === 'passed' || step.status === 'failed' || step.status === 'cancelled') setBack(step);
+    if (step.status === 'passed' || step.status === 'failed' || step.status === 'cancelled')
+      setBack(step);
   }
 }
 
@@ -38,7 +39,9 @@ export function setBackFailures(state: RunState): void {
 
 /** The wave whose gates failed; after the last one when none did. */
 function firstFailedWave(state: RunState): number {
-  const failed = state.waves.findIndex((wave) => wave.status === 'failed' || wave.status === 'cancelled');
+  const failed = state.waves.findIndex(
+    (wave) => wave.status === 'failed' || wave.status === 'cancelled',
+  );
   return failed === -1 ? state.waves.length : failed;
 }
 

@@ -179,7 +179,8 @@ export function hasEnded(status: StepStatus): boolean {
 /** The node of an id. @throws Error when there is none: the caller has checked, or the journal lies. */
 export function nodeOf(state: RunState, id: string): PlanNode {
   const node = state.nodes[state.indexOf.get(id) ?? -1];
-  if (node === undefined) throw new Error(`the journal names step ${id}, which the plan does not have`);
+  if (node === undefined)
+    throw new Error(`the journal names step ${id}, which the plan does not have`);
   return node;
 }
 

@@ -36,7 +36,10 @@ export function statusOf(failure: Failure | undefined): StepEndStatus {
 
 function withSurvivors(failure: Failure, survivors: number): Failure {
   if (survivors === 0) return failure;
-  return { ...failure, message: `${failure.message}; ${survivors} of its processes could not be ended` };
+  return {
+    ...failure,
+    message: `${failure.message}; ${survivors} of its processes could not be ended`,
+  };
 }
 
 function signalName(number: number): string | undefined {

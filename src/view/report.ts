@@ -30,7 +30,17 @@ function waveSection(state: RunState, index: number, wave: WaveState): string[] 
   const leftOut = (wave.plan?.gatesLeftOut ?? []).map(
     (name) => `- gate \`${cell(name)}\`: left out (validation is ${wave.plan?.validation})`,
   );
-  return [`## Wave ${index}`, '', '| step | status | seconds | attempts | note |', '|---|---|---|---|---|', ...rows, '', ...gates, ...leftOut, ''];
+  return [
+    `## Wave ${index}`,
+    '',
+    '| step | status | seconds | attempts | note |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    ...gates,
+    ...leftOut,
+    '',
+  ];
 }
 
 function stepRow(id: string, step: StepState | undefined): string {
@@ -43,5 +53,7 @@ function stepRow(id: string, step: StepState | undefined): string {
 }
 
 function cell(text: string): string {
-  return stripControl(text).replace(/\s+/g, ' ').replace(/[\\|`*_<>[\]]/g, '\\$&');
+  return stripControl(text)
+    .replace(/\s+/g, ' ')
+    .replace(/[\\|`*_<>[\]]/g, '\\$&');
 }

@@ -25,6 +25,7 @@ import { listRefs, readHead, resolveRevision, updateRefs } from './refs.ts';
 import { checkOutPath, restoreWorkTree } from './restore-work-tree.ts';
 import { takeSnapshot, writeUserIndexTree } from './snapshot.ts';
 import { makeTemporaryIndex } from './temporary-index.ts';
+import { writeTreeOfPaths } from './tree-of-paths.ts';
 import { createCommitWriter } from './write-commit.ts';
 import { writeTreeWithFiles } from './write-objects.ts';
 
@@ -47,6 +48,7 @@ export function createGitCli(context: GitContext): GitPort {
       const { stdout } = await runGit(context, { args, input: '' });
       return stdout.toString().trim();
     },
+    treeOfPaths: (paths) => writeTreeOfPaths(context, paths),
     commit: createCommitWriter(context),
     updateRefs: (updates) => updateRefs(context, updates),
     isComplete: (oid, known) => isComplete(context, oid, known),

@@ -1,0 +1,92 @@
+/** The work of `orch resume`. */
+import { OrchError } from '../../base/errors.ts';
+import type { ChangedDefinition } from '../../engine/accept-changes.ts';
+import { type Definition, loadConfig, loadDefinition } from '../../engine/load-definition.ts';
+import { findRun, readRun } from '../../engine/read-run.ts';
+import { resumeRun, worktreeOf } from '../../engine/resume-run.ts';
+import { diffWorkflows, type WorkflowChanges } from '../../plan/fingerprint.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { RunState } from '../../run/state.ts';
+import type { Workflow } from '../../workflow/workflow.ts';
+import type { ResumeOptions } from '../commands/resume.ts';
+import type { CliContext } from '../context.ts';
+import { openProject, templateFolders } from '../open-project.ts';
+import { openRunSession } from '../run-session.ts';
+import { branchName, currentBranch, settingsFor } from './run.ts';
+
+export async function resumeCommand(
+  context: CliContext,
+  meant: string | undefined,
+  options: ResumeOptions,
+): Promise<void> {
+  const { ports, commonDir } = await openProject(context);
+  const run = findRun(ports.files, commonDir, meant);
+  const root = worktreeOf(ports, commonDir, run);
+  const git = await ports.openGit(root);
+  const { state: before, frozen } = readRun(ports.files, commonDir, run);
+  const read = (): Definition =>
+    loadDefinition(ports.files, {
+      file: before.workflow.file,
+      cwd: root,
+      root,
+      ...templateFolders(context),
+    });
+  const changed = options.acceptChanges ? changedDefinition(context, before, read()) : undefined;
+  if (changed === undefined) noteChanges(context, before, read);
+  const config = loadConfig(ports.files, root);
+  using session = await openRunSession(context);
+  const { state, resumed } = await resumeRun(
+    ports,
+    git,
+    {
+      run,
+      retryFailed: options.retryFailed ?? false,
+      ...(changed && { changed }),
+      settings: settingsFor(context, config, { useCache: options.cache, refresh: [] }),
+    },
+    session.hooks,
+  );
+  if (!resumed) context.note(`run ${run} had ended: nothing to resume`);
+  session.end(state, frozen.commit_to === 'current' ? await currentBranch(git) : branchName(run));
+}
+
+function changedDefinition(
+  context: CliContext,
+  state: RunState,
+  { workflow, strategies }: Definition,
+): ChangedDefinition {
+  for (const line of describeChanges(diffWorkflows(state.workflow, workflow))) context.note(line);
+  const { concurrency, strategy, workspace } = state.plan;
+  return {
+    workflow,
+    plan: (merged: Workflow) => makePlan(merged, { concurrency, strategy, workspace, strategies }),
+  };
+}
+
+/** A run goes on as it was frozen; that the file says something else now is only told. */
+function noteChanges(context: CliContext, state: RunState, read: () => Definition): void {
+  let current: Workflow;
+  try {
+    current = read().workflow;
+  } catch (error) {
+    if (!(error instanceof OrchError)) throw error;
+    context.note(
+      `${state.workflow.file} cannot be read any more; going on with the workflow as it was`,
+    );
+    return;
+  }
+  const lines = describeChanges(diffWorkflows(state.workflow, current));
+  if (lines.length === 0) return;
+  context.note(
+    `${state.workflow.file} has changed; going on with the workflow as it was (--accept-changes takes the new one):`,
+  );
+  for (const line of lines) context.note(line);
+}
+
+function describeChanges({ added, removed, changed }: WorkflowChanges): string[] {
+  return [
+    ...added.map((id) => `  + ${id}`),
+    ...removed.map((id) => `  - ${id}`),
+    ...changed.map(({ id, fields }) => `  ~ ${id}: ${fields.join(', ')}`),
+  ];
+}

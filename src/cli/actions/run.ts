@@ -1,0 +1,96 @@
+/** The work of `orch run`: definition, plan, run. */
+import { availableParallelism } from 'node:os';
+import { OrchError } from '../../base/errors.ts';
+import { branchOf } from '../../checkpoint/layout.ts';
+import type { RunSettings } from '../../engine/live-run.ts';
+import { loadDefinition } from '../../engine/load-definition.ts';
+import { startRun } from '../../engine/start-run.ts';
+import { makePlan } from '../../plan/make-plan.ts';
+import type { Config } from '../../workflow/config-schema.ts';
+import { resolveInputs } from '../../workflow/inputs.ts';
+import type { RunOptions } from '../commands/run.ts';
+import type { CliContext } from '../context.ts';
+import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
+import { openRunSession } from '../run-session.ts';
+
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 5_000;
+
+export async function runCommand(
+  context: CliContext,
+  file: string,
+  options: RunOptions,
+): Promise<void> {
+  refuseUnknown('--commit-to', options.commitTo, ['branch', 'current']);
+  if (options.workspace !== undefined)
+    refuseUnknown('--workspace', options.workspace, ['in-place', 'isolated']);
+  const { ports, git } = await openProject(context);
+  const root = git.repository.worktree;
+  const { workflow, config, strategies } = loadDefinition(ports.files, {
+    file,
+    cwd: context.cwd,
+    root,
+    ...templateFolders(context),
+  });
+  const inputs = resolveInputs(workflow.inputs, options.input);
+  const plan = makePlan(workflow, {
+    concurrency:
+      options.concurrency ?? workflow.concurrency ?? config.concurrency ?? availableParallelism(),
+    strategy: options.strategy,
+    workspace: options.workspace,
+    strategies,
+  });
+  using session = await openRunSession(context);
+  const state = await startRun(
+    ports,
+    git,
+    {
+      workflow,
+      plan,
+      inputs,
+      commitTo: options.commitTo,
+      settings: settingsFor(context, config, { useCache: options.cache, refresh: options.refresh }),
+      version: context.version(),
+    },
+    session.hooks,
+  );
+  session.end(
+    state,
+    options.commitTo === 'current' ? await currentBranch(git) : branchName(state.run),
+  );
+}
+
+export function settingsFor(
+  context: CliContext,
+  config: Config,
+  cache: Pick<RunSettings, 'useCache' | 'refresh'>,
+): RunSettings {
+  return {
+    ...cache,
+    graceMs: GRACE_MS,
+    maxLogBytes: config.maxLogBytes,
+    environment: definedEnvironment(context),
+  };
+}
+
+/** `orch/<run>`: as people type it. */
+export function branchName(run: string): string {
+  return branchOf(run).replace('refs/heads/', '');
+}
+
+export async function currentBranch(git: {
+  head(): Promise<{ ref: string | null }>;
+}): Promise<string> {
+  return (await git.head()).ref?.replace('refs/heads/', '') ?? 'HEAD';
+}
+
+function refuseUnknown(option: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new OrchError(
+    'ORCH_USAGE',
+    `${option} takes ${allowed.join(' or ')}, not ${JSON.stringify(value)}`,
+    {
+      fix: `${option} ${allowed[0]}`,
+    },
+  );
+}

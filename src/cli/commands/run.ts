@@ -1,0 +1,55 @@
+/** `orch run <workflow>`: runs it in waves, with a checkpoint after each. */
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { addExamples } from '../help.ts';
+import { collectPair, parseCount } from '../options.ts';
+
+interface RunOptions {
+  readonly input: Record<string, string>;
+  readonly concurrency?: number;
+  readonly strategy?: string;
+  readonly workspace?: 'in-place' | 'isolated';
+  readonly commitTo: 'branch' | 'current';
+  readonly cache: boolean;
+  readonly refresh: string[];
+  readonly detach?: boolean;
+}
+
+export function registerRun(program: Command, context: CliContext): void {
+  const command = program
+    .command('run')
+    .argument('<workflow>', 'path of a workflow file, or its name in .orch/workflows')
+    .description('run a workflow in waves, with a checkpoint after each')
+    .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair, {})
+    .option(
+      '--concurrency <n>',
+      'most steps at once (default: the workflow, else CPU cores)',
+      parseCount,
+    )
+    .option(
+      '--strategy <name>',
+      'auto, progressive, systematic, adaptive, enterprise or one of config.yaml',
+    )
+    .option('--workspace <kind>', 'in-place or isolated')
+    .option('--commit-to <where>', 'branch (orch/<run>) or current', 'branch')
+    .option('--no-cache', 'look nothing up in the cache')
+    .option(
+      '--refresh <step>',
+      'make the cache entry of a step or gate anew (repeatable)',
+      (step: string, list: string[]) => [...list, step],
+      [],
+    )
+    .option('--detach', 'print the id of the run and leave it running')
+    .action(async (file: string, options: RunOptions) => {
+      const { runCommand } = await import('../actions/run.ts');
+      await runCommand(context, file, options);
+    });
+  addExamples(command, [
+    'orch run check                            the workflow .orch/workflows/check.yaml',
+    'orch run ci.yaml --input target=src       with a value for an input',
+    'orch run ci.yaml --json | jq .type        events as they happen, one a line',
+    'orch run ci.yaml --detach; orch wait      leave it running, then wait for its end',
+  ]);
+}
+
+export type { RunOptions };

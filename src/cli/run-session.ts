@@ -1,0 +1,108 @@
+/**
+ * What `run` and `resume` share: signals, how events are shown, the summary at the end, and the exit
+ * code that says how the run was left.
+ */
+import { EXIT } from '../base/errors.ts';
+import type { RunControl } from '../engine/drive-run.ts';
+import type { RunHooks } from '../engine/start-run.ts';
+import type { RunState } from '../run/state.ts';
+import { type RunSummary, summarise } from '../run/summary.ts';
+import { eventLine } from '../view/event-line.ts';
+import { renderSummary } from '../view/summary-text.ts';
+import type { CliContext } from './context.ts';
+
+/** Everything that is to be undone when the run is left. */
+export interface RunSession extends Disposable {
+  readonly hooks: RunHooks;
+  /** Shows the summary and sets the exit code. */
+  end(state: RunState, branch: string | null): void;
+}
+
+export async function openRunSession(context: CliContext): Promise<RunSession> {
+  const signals = watchSignals();
+  const display = await openDisplay(context);
+  return {
+    hooks: {
+      begun: (run) => context.note(`run ${run}`),
+      control: (control) => signals.connect(control),
+      observe: (event, state) => {
+        if (context.json) context.printLine(event);
+        display.show(event, state);
+      },
+    },
+    end(state, branch) {
+      display.close();
+      const summary = summarise(state, branch, Date.now());
+      if (context.json) context.printLine(summary);
+      else context.print(renderSummary(state, summary));
+      context.exitCode = exitCodeOf(summary, signals.received());
+    },
+    [Symbol.dispose]() {
+      display.close();
+      signals[Symbol.dispose]();
+    },
+  };
+}
+
+interface Display {
+  show(event: Parameters<RunHooks['observe']>[0], state: RunState): void;
+  close(): void;
+}
+
+async function openDisplay(context: CliContext): Promise<Display> {
+  if (context.live) {
+    const { openLiveDisplay } = await import('./live-display.ts');
+    return openLiveDisplay(context);
+  }
+  return {
+    show(event, state) {
+      if (context.json) return;
+      const line = eventLine(event, state);
+      if (line !== undefined) context.note(line);
+    },
+    close() {},
+  };
+}
+
+export function exitCodeOf({ status }: Pick<RunSummary, 'status'>, signal?: string): number {
+  switch (status) {
+    case 'passed':
+      return EXIT.done;
+    case 'waiting':
+      return EXIT.waiting;
+    case 'interrupted':
+      return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+    default:
+      return EXIT.failed;
+  }
+}
+
+/** SIGINT and SIGTERM ask the run to stop; SIGHUP ends orch alone, and the steps go on. */
+function watchSignals() {
+  let control: RunControl | undefined;
+  let early: string | undefined;
+  let first: string | undefined;
+  const ask = (signal: string) => {
+    first ??= signal;
+    if (control) control.interrupt(signal);
+    else early = signal;
+  };
+  const onInterrupt = () => ask('SIGINT');
+  const onTerminate = () => ask('SIGTERM');
+  const onHangUp = () => process.exit(129);
+  process.on('SIGINT', onInterrupt);
+  process.on('SIGTERM', onTerminate);
+  process.on('SIGHUP', onHangUp);
+  return {
+    connect(made: RunControl) {
+      control = made;
+      if (early !== undefined) made.interrupt(early);
+    },
+    received: () => first,
+    [Symbol.dispose]() {
+      process.off('SIGINT', onInterrupt);
+      process.off('SIGTERM', onTerminate);
+      process.off('SIGHUP', onHangUp);
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/**
+ * Takes a changed workflow into a run that has begun: for steps that have not started. What had
+ * started keeps the definition it started with, and waves keep their places.
+ */
+import { OrchError } from '../base/errors.ts';
+import { adoptPlan } from '../plan/adopt-plan.ts';
+import { diffWorkflows } from '../plan/fingerprint.ts';
+import type { Plan } from '../plan/plan.ts';
+import { replacePlan } from '../run/create-state.ts';
+import type { RunState } from '../run/state.ts';
+import type { Workflow } from '../workflow/workflow.ts';
+import { encodeFrozen } from './frozen.ts';
+import type { LiveRun } from './live-run.ts';
+
+export interface ChangedDefinition {
+  readonly workflow: Workflow;
+  /** Plans the merged workflow with the run's own strategy and concurrency. */
+  readonly plan: (workflow: Workflow) => Plan;
+}
+
+export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedDefinition): void {
+  const { state, parts } = run;
+  const changes = diffWorkflows(state.workflow, current);
+  if (changes.added.length + changes.removed.length + changes.changed.length === 0) return;
+  if (state.nodes.length !== state.plan.nodes.length) {
+    throw new OrchError(
+      'ORCH_CHANGES_REFUSED',
+      'a matrix of this run was expanded from outputs, so its plan cannot be changed any more',
+      {
+        fix: `orch resume ${state.run} goes on with the workflow as it was`,
+      },
+    );
+  }
+  const merged = keepStarted(state, current);
+  const adopted = adoptPlan(state.plan, plan(merged), state.frontier);
+  const frozen = `run-${state.seq + 1}.json`;
+  const text = encodeFrozen({ ...parts.frozen, workflow: merged, plan: adopted });
+  parts.ports.files.replace(`${parts.files.folder}/${frozen}`, text);
+  replacePlan(state, merged, adopted);
+  run.record({
+    type: 'plan.changed',
+    frozen,
+    added: changes.added,
+    removed: changes.removed,
+    changed: changes.changed.map(({ id }) => id),
+  });
+}
+
+/** Steps with an attempt stay as they were, also when the file has them no more. */
+function keepStarted(state: RunState, current: Workflow): Workflow {
+  const started = new Set(
+    state.nodes
+      .filter((node) => (state.steps[node.index]?.attempts.length ?? 0) > 0)
+      .map((node) => node.step.id),
+  );
+  const kept = state.workflow.steps.filter((step) => started.has(step.id));
+  const known = new Set(current.steps.map((step) => step.id));
+  const steps = [
+    ...kept.filter((step) => !known.has(step.id)),
+    ...current.steps.map((step) => kept.find((old) => old.id === step.id) ?? step),
+  ];
+  const present = new Set(steps.map((step) => step.id));
+  return {
+    ...current,
+    steps: steps.map((step) => ({
+      ...step,
+      needs: step.needs.filter((need) => present.has(need)),
+    })),
+  };
+}

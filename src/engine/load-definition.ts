@@ -1,0 +1,67 @@
+/** Reads a workflow file with the settings of its repository: what `plan`, `run` and `resume --accept-changes` begin with. */
+import { isAbsolute, join, relative, resolve } from 'node:path';
+import { BUILT_IN_STRATEGIES, type Strategies } from '../plan/strategies.ts';
+import type { FilesPort } from '../ports/files.ts';
+import { type Config, DEFAULT_CONFIG, parseConfig } from '../workflow/config-schema.ts';
+import { loadWorkflow } from '../workflow/load.ts';
+import type { Workflow } from '../workflow/workflow.ts';
+
+export interface Definition {
+  readonly workflow: Workflow;
+  readonly config: Config;
+  readonly strategies: Strategies;
+}
+
+export interface DefinitionRequest {
+  /** As typed: a path from `cwd`, or the name of a file in `.orch/workflows`. */
+  readonly file: string;
+  readonly cwd: string;
+  /** Top of the repository; the folder itself where there is none. */
+  readonly root: string;
+  /** The user's own templates. */
+  readonly userTemplates: string;
+  readonly builtInTemplates: string;
+}
+
+/** @throws OrchError when a file does not exist; InvalidFileError with every mistake of all files */
+export function loadDefinition(files: FilesPort, request: DefinitionRequest): Definition {
+  const { root } = request;
+  const config = loadConfig(files, root);
+  const strategies = { ...BUILT_IN_STRATEGIES, ...strategiesOf(config) };
+  const { workflow } = loadWorkflow({
+    file: locate(files, request),
+    read: (path) => files.readText(resolve(root, path)),
+    templateFolders: ['.orch/templates', request.userTemplates, request.builtInTemplates],
+    config,
+    strategies: ['auto', ...Object.keys(strategies)],
+  });
+  return { workflow, config, strategies };
+}
+
+/** `.orch/config.yaml`, or the defaults. @throws InvalidFileError */
+export function loadConfig(files: FilesPort, root: string): Config {
+  const path = '.orch/config.yaml';
+  const text = files.readText(join(root, path));
+  return text === undefined ? DEFAULT_CONFIG : parseConfig(text, path);
+}
+
+function strategiesOf(config: Config): Strategies {
+  return Object.fromEntries(
+    Object.entries(config.strategies).map(([name, { description = '', ...rest }]) => [
+      name,
+      { description, ...rest },
+    ]),
+  );
+}
+
+/** Relative to the root where it lies inside, as messages show it. */
+function locate(files: FilesPort, { file, cwd, root }: DefinitionRequest): string {
+  const path = resolve(cwd, file);
+  if (!files.exists(path) && /^[\w-]+$/.test(file)) {
+    const named = ['yaml', 'yml'].map((ending) => `.orch/workflows/${file}.${ending}`);
+    const found = named.find((candidate) => files.exists(join(root, candidate)));
+    if (found !== undefined) return found;
+  }
+  const inside = relative(root, path);
+  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}

@@ -1,0 +1,110 @@
+/**
+ * Goes on with a run: takes it over from a dead process, adopts what still runs, and drives it. A
+ * finished run is left as it is.
+ */
+import { OrchError } from '../base/errors.ts';
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import { hasFinished } from '../run/decide.ts';
+import type { RunState } from '../run/state.ts';
+import { applyChanges, type ChangedDefinition } from './accept-changes.ts';
+import { driveRun } from './drive-run.ts';
+import { JournalWriter } from './journal.ts';
+import { LiveRun, type RunSettings } from './live-run.ts';
+import { readRun } from './read-run.ts';
+import { lockRun, type RunHooks } from './start-run.ts';
+import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
+
+export interface ResumeRequest {
+  readonly run: string;
+  /** Starts failed and cancelled steps of a finished run anew. */
+  readonly retryFailed: boolean;
+  /** A changed workflow to take for steps that have not started. */
+  readonly changed?: ChangedDefinition;
+  readonly settings: RunSettings;
+}
+
+/** @returns the state in which the run was left; `resumed` is false when it had finished before */
+export async function resumeRun(
+  ports: Ports,
+  git: GitPort,
+  request: ResumeRequest,
+  hooks: RunHooks,
+): Promise<{ readonly state: RunState; readonly resumed: boolean }> {
+  const { commonDir } = git.repository;
+  const before = readRun(ports.files, commonDir, request.run);
+  if (isDone(before.state, request)) return { state: before.state, resumed: false };
+  using _worktree = lockWorkTree(ports, git.repository, `resume ${request.run}`, request.run);
+  using lock = lockRun(ports, before.files, before.state.epoch);
+  // Read again: what the last holder wrote before it let go counts.
+  const { files, frozen, journal, state } = readRun(ports.files, commonDir, request.run);
+  if (isDone(state, request)) return { state, resumed: false };
+  const run = new LiveRun({
+    ports,
+    git,
+    workTree: ports.openWorkTree(git.repository.worktree),
+    files,
+    frozen,
+    settings: request.settings,
+    state,
+    journal: new JournalWriter(ports.files, files, journal),
+    observe: hooks.observe,
+  });
+  noteRunOfWorkTree(ports, git.repository, request.run);
+  hooks.begun(request.run);
+  if (state.seq === 0) {
+    // Killed between freezing the run and its first event.
+    const begun = { run: frozen.run, workflow: frozen.workflow.name, base: frozen.base };
+    run.record({
+      type: 'run.started',
+      ...begun,
+      epoch: lock.epoch,
+      boot: ports.processes.bootId(),
+    });
+  } else {
+    const retryFailed = request.retryFailed && hasFinished(state);
+    run.record({
+      type: 'run.resumed',
+      epoch: lock.epoch,
+      boot: ports.processes.bootId(),
+      retry_failed: retryFailed,
+    });
+    invalidateAfterRollback(run);
+  }
+  if (request.changed) applyChanges(run, request.changed);
+  await driveRun(run, hooks.control);
+  return { state: run.state, resumed: true };
+}
+
+function isDone(state: RunState, request: ResumeRequest): boolean {
+  if (state.rollbackOpen || !hasFinished(state)) return false;
+  const standsBehind = state.standsAt !== undefined && state.status !== 'passed';
+  return (
+    !(request.retryFailed && state.status !== 'passed') && !(request.retryFailed && standsBehind)
+  );
+}
+
+/** The work tree was taken back before some waves: they are to be done again. */
+function invalidateAfterRollback(run: LiveRun): void {
+  const { state } = run;
+  const stands = state.standsAt;
+  if (stands === undefined || hasFinished(state)) return;
+  for (const [wave, { status }] of state.waves.entries()) {
+    if (wave > stands && status !== 'planned') run.record({ type: 'wave.invalidated', wave });
+  }
+}
+
+/** The run belongs to the work tree it began in. */
+export function worktreeOf(ports: Ports, commonDir: string, run: string): string {
+  const { frozen } = readRun(ports.files, commonDir, run);
+  if (!ports.files.exists(frozen.worktree)) {
+    throw new OrchError(
+      'ORCH_WORKTREE_GONE',
+      `the work tree of run ${run} is gone: ${frozen.worktree}`,
+      {
+        fix: `orch show ${run}; its checkpoints are on the branch orch/${run}`,
+      },
+    );
+  }
+  return frozen.worktree;
+}

@@ -1,0 +1,159 @@
+/**
+ * Starts a run of a workflow that has been read and planned: freezes it, takes the locks, and drives
+ * it. What a workflow file says is load-definition.ts's business.
+ */
+import { OrchError } from '../base/errors.ts';
+import { makeRunId } from '../base/ids.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { FilesPort } from '../ports/files.ts';
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import { createState } from '../run/create-state.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { RunState } from '../run/state.ts';
+import type { JsonValue, Workflow } from '../workflow/workflow.ts';
+import { driveRun, type RunControl } from './drive-run.ts';
+import { encodeFrozen, type Frozen } from './frozen.ts';
+import { JournalWriter } from './journal.ts';
+import { LiveRun, type RunSettings } from './live-run.ts';
+import { acquireLock, type Lock } from './lock.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
+import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
+
+export interface RunRequest {
+  readonly workflow: Workflow;
+  readonly plan: Plan;
+  readonly inputs: Readonly<Record<string, JsonValue>>;
+  readonly commitTo: 'branch' | 'current';
+  readonly settings: RunSettings;
+  /** Version of orch, for the record. */
+  readonly version: string;
+}
+
+export interface RunHooks {
+  /** The run exists: its id may be shown. */
+  readonly begun: (run: string) => void;
+  readonly observe: (event: RunEvent, state: RunState) => void;
+  readonly control: (control: RunControl) => void;
+}
+
+/** @returns the state in which the run was left: finished, waiting or interrupted */
+export async function startRun(
+  ports: Ports,
+  git: GitPort,
+  request: RunRequest,
+  hooks: RunHooks,
+): Promise<RunState> {
+  refuseWhatIsNotBuilt(request.workflow, request.plan);
+  await refuseBlockedBranch(git);
+  const { worktree } = git.repository;
+  using _worktree = lockWorkTree(ports, git.repository, `run ${request.workflow.name}`);
+  const frozen = await freeze(ports, git, request);
+  const files = runFiles(git.repository.commonDir, frozen.run);
+  using lock = lockRun(ports, files, 0);
+  const run = new LiveRun({
+    ports,
+    git,
+    workTree: ports.openWorkTree(worktree),
+    files,
+    frozen,
+    settings: request.settings,
+    state: createState({
+      run: frozen.run,
+      workflow: frozen.workflow,
+      plan: frozen.plan,
+      inputs: frozen.inputs,
+    }),
+    journal: new JournalWriter(ports.files, files, { events: [], nextSegment: 0 }),
+    observe: hooks.observe,
+  });
+  noteRunOfWorkTree(ports, git.repository, frozen.run);
+  hooks.begun(frozen.run);
+  run.record({
+    type: 'run.started',
+    run: frozen.run,
+    workflow: frozen.workflow.name,
+    base: frozen.base,
+    epoch: lock.epoch,
+    boot: ports.processes.bootId(),
+  });
+  await driveRun(run, hooks.control);
+  return run.state;
+}
+
+/** @param after the epoch of the last process that held the run */
+export function lockRun(ports: Ports, files: RunFiles, after: number): Lock {
+  return acquireLock(ports.files, ports.processes, {
+    folder: files.folder,
+    name: 'lock',
+    after,
+    what: `run ${files.run}`,
+  });
+}
+
+async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<Frozen> {
+  const { commonDir, worktree } = git.repository;
+  const head = await git.head();
+  const rest = {
+    v: 1,
+    orch_version: request.version,
+    created_at: new Date(ports.clock.now()).toISOString(),
+    base: head.oid,
+    branch: head.ref,
+    index_tree: await git.userIndexTree(),
+    worktree,
+    commit_to: request.commitTo,
+    inputs: request.inputs,
+    workflow: request.workflow,
+    plan: request.plan,
+  };
+  for (;;) {
+    const run = makeRunId(request.workflow.name, ports.clock.now(), () => ports.clock.random());
+    const files = runFiles(commonDir, run);
+    if (ports.files.exists(files.folder) || (await git.resolve(`refs/heads/orch/${run}`)) !== null)
+      continue;
+    makeRunFolders(ports.files, files);
+    const frozen: Frozen = { ...rest, run };
+    if (ports.files.createExclusive(files.frozen, encodeFrozen(frozen))) return frozen;
+  }
+}
+
+function makeRunFolders(store: FilesPort, files: RunFiles): void {
+  for (const folder of [files.folder, files.events, files.requests]) store.makeFolder(folder);
+}
+
+/** Said before anything starts, not by the step when its turn comes. */
+export function refuseWhatIsNotBuilt(workflow: Workflow, plan: Plan): void {
+  const step = workflow.steps.find(({ kind }) => kind === 'agent' || kind === 'mcp');
+  if (step) {
+    throw new OrchError(
+      'ORCH_NOT_AVAILABLE',
+      `step "${step.id}": steps of kind "${step.kind}" cannot be run by this version of orch`,
+      {
+        spot: step.spot,
+        fix: 'use a `run` step that calls the program; `orch plan` works as it is',
+      },
+    );
+  }
+  if (plan.workspace === 'isolated') {
+    throw new OrchError(
+      'ORCH_NOT_AVAILABLE',
+      'workspace "isolated" cannot be run by this version of orch',
+      {
+        fix: 'orch run --workspace in-place',
+      },
+    );
+  }
+}
+
+/** git keeps `orch/<run>` below a folder `orch`; a branch of that name stands in its place. */
+async function refuseBlockedBranch(git: GitPort): Promise<void> {
+  if ((await git.resolve('refs/heads/orch')) === null) return;
+  throw new OrchError(
+    'ORCH_BRANCH_IN_THE_WAY',
+    'a branch named "orch" leaves no room for orch/<run>',
+    {
+      fix: 'git branch -m orch <name>',
+    },
+  );
+}

@@ -1,0 +1,145 @@
+/** How a run stands, as the JSON that scripts read: the last line of `run --json`, and `show --json`. */
+import type { Oid } from '../base/ids.ts';
+import { isLeaf } from '../plan/graph.ts';
+import type { CacheUse, Failure } from './events.ts';
+import type { Attempt, RunState } from './state.ts';
+
+export interface RunSummary {
+  readonly type: 'run.summary';
+  readonly run: string;
+  readonly workflow: string;
+  readonly status: string;
+  readonly waves: number;
+  readonly steps: {
+    readonly passed: number;
+    readonly failed: number;
+    readonly skipped: number;
+    readonly cancelled: number;
+  };
+  readonly checkpoints: readonly { readonly wave: number; readonly commit: Oid }[];
+  readonly branch: string | null;
+  readonly duration_s: number;
+  readonly usage: {
+    readonly usd: number;
+    readonly input_tokens: number;
+    readonly output_tokens: number;
+  };
+  readonly cache: {
+    readonly hits: number;
+    readonly misses: readonly { readonly of: string; readonly reason: string }[];
+  };
+  readonly gates_left_out: readonly string[];
+}
+
+/** @param branch where the checkpoints are; null while there are none */
+export function summarise(state: RunState, branch: string | null, nowMs: number): RunSummary {
+  const endMs = state.endedAt === undefined ? nowMs : Date.parse(state.endedAt);
+  return {
+    type: 'run.summary',
+    run: state.run,
+    workflow: state.workflow.name,
+    status: state.status,
+    waves: state.plan.waves.length,
+    steps: { ...state.counts },
+    checkpoints: state.checkpoints.map(({ wave, commit }) => ({ wave, commit })),
+    branch: state.checkpoints.length === 0 ? null : branch,
+    duration_s: Math.round(endMs - Date.parse(state.startedAt)) / 1000,
+    usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
+    cache: cacheUse(state),
+    gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
+  };
+}
+
+function cacheUse(state: RunState): RunSummary['cache'] {
+  const uses: { of: string; cache: CacheUse }[] = [];
+  for (const node of state.nodes) {
+    const cache = state.steps[node.index]?.attempts.at(-1)?.cache;
+    if (cache) uses.push({ of: node.id, cache });
+  }
+  for (const [wave, { gates }] of state.waves.entries()) {
+    for (const gate of gates) {
+      const cache = gate.attempts.at(-1)?.cache;
+      if (cache) uses.push({ of: `gate ${gate.name} of wave ${wave}`, cache });
+    }
+  }
+  return {
+    hits: uses.filter(({ cache }) => cache.hit).length,
+    misses: uses
+      .filter(({ cache }) => !cache.hit)
+      .map(({ of, cache }) => ({ of, reason: cache.reason })),
+  };
+}
+
+/** `orch show RUN --json`. */
+export function describeRun(state: RunState): Record<string, unknown> {
+  return {
+    run: state.run,
+    workflow: state.workflow.name,
+    status: state.status,
+    base: state.base,
+    started_at: state.startedAt,
+    ended_at: state.endedAt ?? null,
+    checkpoints: state.checkpoints.map(({ wave, commit, tree, at }) => ({
+      wave,
+      commit,
+      tree,
+      at,
+    })),
+    stands_at: state.standsAt ?? state.checkpoints.at(-1)?.wave ?? null,
+    waves: state.waves.flatMap((wave, index) =>
+      wave.plan === null
+        ? []
+        : [
+            {
+              index,
+              status: wave.status,
+              steps: wave.plan.steps,
+              gates: wave.gates.map((gate) => ({
+                name: gate.name,
+                status: gate.status,
+                attempts: gate.attempts.map(describeAttempt),
+              })),
+              gates_left_out: wave.plan.gatesLeftOut,
+            },
+          ],
+    ),
+    steps: state.nodes.filter(isLeaf).map((node) => {
+      const step = state.steps[node.index];
+      return {
+        id: node.id,
+        wave: node.wave,
+        status: step?.status,
+        outputs: step?.outputs,
+        ...(step?.skipped && { skipped: step.skipped }),
+        ...(step?.waitingFor !== undefined && { waiting_for: step.waitingFor }),
+        attempts: step?.attempts.map(describeAttempt),
+      };
+    }),
+  };
+}
+
+function describeAttempt(attempt: Attempt): {
+  n: number;
+  status: string;
+  exit_code: number | null;
+  started_at: string;
+  ended_at: string | null;
+  duration_s: number | null;
+  ref: string | null;
+  failure?: Failure;
+  cache?: CacheUse;
+  retry_at?: string;
+} {
+  return {
+    n: attempt.n,
+    status: attempt.status,
+    exit_code: attempt.exitCode ?? null,
+    started_at: attempt.startedAt,
+    ended_at: attempt.endedAt ?? null,
+    duration_s: attempt.durationS ?? null,
+    ref: attempt.ref ?? null,
+    ...(attempt.failure && { failure: attempt.failure }),
+    ...(attempt.cache && { cache: attempt.cache }),
+    ...(attempt.retryAt !== undefined && { retry_at: attempt.retryAt }),
+  };
+}

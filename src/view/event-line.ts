@@ -1,0 +1,58 @@
+/** One event as one plain line, for logs and for terminals that cannot redraw. */
+import { stripControl } from '../base/text.ts';
+import type { RunEvent, StepFinished } from '../run/events.ts';
+import type { RunState } from '../run/state.ts';
+
+/** Undefined for events that say nothing to a person who watches. */
+export function eventLine(event: RunEvent, state: RunState): string | undefined {
+  const text = describe(event, state);
+  return text === undefined ? undefined : stripControl(text).replace(/\n/g, ' ');
+}
+
+function describe(event: RunEvent, state: RunState): string | undefined {
+  switch (event.type) {
+    case 'wave.started':
+      return `wave ${event.wave}/${state.plan.waves.length}: ${event.steps.length} steps`;
+    case 'step.started':
+      return `  start  ${event.step}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}`;
+    case 'step.finished':
+      return stepEnd(event, state);
+    case 'step.skipped':
+      return `  skip   ${event.step}: ${event.reason}${event.detail === '' ? '' : ` (${event.detail})`}`;
+    case 'step.waiting':
+      return `  wait   ${event.step}: ${event.message}`;
+    case 'gate.finished': {
+      const why = event.failure
+        ? `: ${event.failure.message}`
+        : event.cache?.hit
+          ? ' (from the cache)'
+          : '';
+      return `  gate   ${event.gate} ${event.status}${why}, ${event.duration_s} s`;
+    }
+    case 'wave.sealed':
+      return event.left_out.length === 0
+        ? undefined
+        : `  left out of the checkpoint: ${event.left_out.map(({ path, reason }) => `${path} (${reason})`).join(', ')}`;
+    case 'checkpoint.created':
+      return `  saved  checkpoint ${event.wave} ${event.commit.slice(0, 12)}`;
+    case 'run.resumed':
+      return `resumed (process ${event.epoch})`;
+    case 'rollback.done':
+      return `rolled back to wave ${event.to}`;
+    default:
+      return undefined;
+  }
+}
+
+function stepEnd(event: StepFinished, state: RunState): string {
+  const { run, waves } = { run: state.counts, waves: state.leaves };
+  const done = run.passed + run.failed + run.skipped + run.cancelled;
+  const what = event.status === 'passed' ? 'done ' : event.status === 'failed' ? 'FAIL ' : 'stop ';
+  const note = event.failure
+    ? `: ${event.failure.message}`
+    : event.cache?.hit
+      ? ' (from the cache)'
+      : '';
+  const again = event.retry_at === undefined ? '' : `, again at ${event.retry_at}`;
+  return `  ${what}  ${event.step}${note}, ${event.duration_s} s${again}  [${done}/${waves}]`;
+}

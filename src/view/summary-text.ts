@@ -1,0 +1,79 @@
+/** The last words of a run: how it ended, what there is, and what to type next. */
+import { plural, stripControl } from '../base/text.ts';
+import { isLeaf } from '../plan/graph.ts';
+import type { RunState } from '../run/state.ts';
+import type { RunSummary } from '../run/summary.ts';
+
+export function renderSummary(state: RunState, summary: RunSummary): string {
+  const { steps } = summary;
+  const parts = (['passed', 'failed', 'skipped', 'cancelled'] as const)
+    .filter((status) => steps[status] > 0)
+    .map((status) => `${steps[status]} ${status}`);
+  const lines = [
+    `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${summary.duration_s} s`,
+    ...failures(state),
+    ...cacheLines(summary),
+    ...summary.gates_left_out.map(
+      (gate) =>
+        `  gate left out: ${stripControl(gate)} (its level is above the validation of its wave)`,
+    ),
+    ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
+    `  next: ${nextCommand(state, summary)}`,
+  ];
+  return lines.join('\n');
+}
+
+function failures(state: RunState): string[] {
+  const lines: string[] = [];
+  for (const node of state.nodes) {
+    const step = state.steps[node.index];
+    const failure = step?.attempts.at(-1)?.failure;
+    if (isLeaf(node) && step?.status === 'failed' && failure) {
+      lines.push(
+        `  failed: ${stripControl(node.id)}: ${stripControl(failure.message)}; see: orch logs ${state.run} ${shellWord(node.id)}`,
+      );
+    }
+  }
+  for (const [wave, { gates }] of state.waves.entries()) {
+    for (const gate of gates) {
+      if (gate.status !== 'failed') continue;
+      const why = gate.attempts.at(-1)?.failure?.message ?? '';
+      lines.push(
+        `  gate failed: ${stripControl(gate.name)} of wave ${wave}: ${stripControl(why)}; see: orch logs ${state.run} --gate ${shellWord(gate.name)}`,
+      );
+    }
+  }
+  return lines;
+}
+
+function cacheLines({ cache }: RunSummary): string[] {
+  const lines = cache.hits > 0 ? [`  cache: ${plural(cache.hits, 'hit')}`] : [];
+  return [
+    ...lines,
+    ...cache.misses.map(
+      ({ of, reason }) => `  cache miss: ${stripControl(of)}: ${stripControl(reason)}`,
+    ),
+  ];
+}
+
+function nextCommand(state: RunState, { status, run }: RunSummary): string {
+  switch (status) {
+    case 'passed':
+      return `orch accept ${run}, or: orch rollback ${run} --to 0`;
+    case 'waiting': {
+      const [first] = state.waiting;
+      const id = first === undefined ? '' : (state.nodes[first]?.id ?? '');
+      return `orch approve ${run} ${shellWord(id)}, then: orch resume ${run}`;
+    }
+    case 'interrupted':
+      return `orch resume ${run}`;
+    default:
+      return `orch why ${run} <step>; mend it, then: orch resume ${run} --retry-failed`;
+  }
+}
+
+/** As one word of a shell, for a line that is meant to be copied. */
+export function shellWord(text: string): string {
+  const safe = stripControl(text);
+  return /^[A-Za-z0-9_./@%+=:,-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+}
