@@ -66,7 +66,6 @@ const SETTINGS = [
   'core.hooksPath=/dev/null',
   // Git's default leaves the newest loose objects to the kernel; a checkpoint must survive power loss.
   'core.fsync=loose-object,pack,reference',
-  'core.fsyncMethod=batch',
   // A monitor's or a cache's answer would be about the user's index, not the private one.
   'core.fsmonitor=false',
   'core.untrackedCache=false',
@@ -90,6 +89,17 @@ const WRITING_SUBCOMMANDS: ReadonlySet<string> = new Set([
   'checkout-index',
   'merge-tree',
   'config',
+]);
+
+/**
+ * These hand their objects to the disk and leave the one flush that makes them durable to the
+ * `commit-tree` that follows: git's own `core.fsyncMethod=batch`, stretched over several processes.
+ * On a busy disk each flush saved is 5 to 40 ms, and nothing believes in a tree before its commit.
+ */
+const FLUSHED_BY_COMMIT: ReadonlySet<string> = new Set([
+  'update-index',
+  'write-tree',
+  'unpack-objects',
 ]);
 
 /** The environment of git and of the filters it starts. */
@@ -123,7 +133,9 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
   const subcommand = call.args[0] ?? '';
   const writes = WRITING_SUBCOMMANDS.has(subcommand);
   if (writes) crashPoint(`git ${subcommand}:before`);
-  const result = await spawnGit([...SETTINGS, ...call.args], {
+  const method = FLUSHED_BY_COMMIT.has(subcommand) ? 'writeout-only' : 'fsync';
+  const settings = [...SETTINGS, '-c', `core.fsyncMethod=${method}`];
+  const result = await spawnGit([...settings, ...call.args], {
     cwd: repository.worktree,
     env,
     input: call.input,
