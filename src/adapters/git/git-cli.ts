@@ -22,16 +22,18 @@ import {
   readFirstParents,
 } from './read-history.ts';
 import { listRefs, readHead, resolveRevision, updateRefs } from './refs.ts';
-import { checkOutPath, restoreWorkTree } from './restore-work-tree.ts';
+import { restoreWorkTree } from './restore-work-tree.ts';
 import { takeSnapshot, writeUserIndexTree } from './snapshot.ts';
 import { makeTemporaryIndex } from './temporary-index.ts';
 import { writeTreeOfPaths } from './tree-of-paths.ts';
+import { checkOutPath, createWorkTreeFiles } from './work-tree-files.ts';
 import { createCommitWriter } from './write-commit.ts';
 import { writeTreeWithFiles } from './write-objects.ts';
 
 /** @param context as discoverRepository found it */
 export function createGitCli(context: GitContext): GitPort {
   const { repository } = context;
+  const files = createWorkTreeFiles(context);
   return {
     kind: 'git',
     repository,
@@ -42,7 +44,7 @@ export function createGitCli(context: GitContext): GitPort {
       return await writeUserIndexTree(context, copy.path);
     },
     snapshot: (request) => takeSnapshot(context, request),
-    treeWithFiles: (tree, files) => writeTreeWithFiles(context, tree, files),
+    treeWithFiles: (tree, contents) => writeTreeWithFiles(context, tree, contents),
     async emptyTree() {
       const args = ['hash-object', '-t', 'tree', '-w', '--stdin'];
       const { stdout } = await runGit(context, { args, input: '' });
@@ -62,10 +64,10 @@ export function createGitCli(context: GitContext): GitPort {
     diffTrees: (from, to) => diffTrees(context, from, to),
     diffText: (from, to, options) => diffText(context, from, to, options),
     async inTheWay(from, to, exclude) {
-      const plan = await planRestore(context, from, to, exclude);
-      return (await findInTheWay(context, plan)).map(toText);
+      const plan = await planRestore(files, from, to, exclude);
+      return (await findInTheWay(files, plan)).map(toText);
     },
-    restoreWorkTree: (from, to, exclude) => restoreWorkTree(context, from, to, exclude),
+    restoreWorkTree: (from, to, exclude) => restoreWorkTree(files, from, to, exclude),
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
     adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),

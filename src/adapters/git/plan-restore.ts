@@ -6,20 +6,9 @@
  */
 import { readdirSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
-import type { Change, Oid } from '../../ports/git.ts';
-import {
-  absolutePath,
-  type BytePath,
-  joinNul,
-  matchPaths,
-  parentFolders,
-  splitNul,
-  toText,
-} from './byte-paths.ts';
-import { type GitContext, runGit } from './git-program.ts';
-import { diffTreesBytes } from './read-history.ts';
+import type { Change, Oid, Repository } from '../../ports/git.ts';
+import { absolutePath, type BytePath, matchPaths, parentFolders, toText } from './byte-paths.ts';
 import { look } from './scan-work-tree.ts';
-import { makeTemporaryIndex } from './temporary-index.ts';
 
 const SUBMODULE_MODE = '160000';
 
@@ -28,6 +17,17 @@ export interface Entry {
   readonly path: BytePath;
   readonly mode: string;
   readonly oid: Oid;
+}
+
+/** What the two adapters bring to a restore; the decisions are made here, once. */
+export interface WorkTreeFiles {
+  readonly repository: Repository;
+  /** Paths of the changes are bytes. */
+  diffTrees(from: Oid, to: Oid): Promise<readonly Change[]>;
+  /** Entries whose file on disk is not what the entry says, with filters and modes applied. */
+  findDifferent(entries: readonly Entry[]): Promise<readonly BytePath[]>;
+  /** Writes files; replaces a file or symbolic link where a folder is needed, never follows one. */
+  checkOut(entries: readonly Entry[]): Promise<void>;
 }
 
 export interface RestorePlan {
@@ -40,13 +40,13 @@ export interface RestorePlan {
 
 /** @param exclude files or folders that are neither written nor deleted */
 export async function planRestore(
-  context: GitContext,
+  files: WorkTreeFiles,
   from: Oid,
   to: Oid,
   exclude: readonly string[],
 ): Promise<RestorePlan> {
   const isExcluded = matchPaths(exclude);
-  const all = await diffTreesBytes(context, from, to);
+  const all = await files.diffTrees(from, to);
   const changes = all.filter((change) => !isExcluded(change.path) && !isSubmoduleMove(change));
   const written = changes.filter((change) => change.status !== 'deleted');
   return {
@@ -66,16 +66,17 @@ function isSubmoduleMove({ oldMode, newMode }: Change): boolean {
 }
 
 /** @see GitPort.inTheWay */
-export async function findInTheWay(context: GitContext, plan: RestorePlan): Promise<BytePath[]> {
-  const top = context.repository.worktree;
+export async function findInTheWay(files: WorkTreeFiles, plan: RestorePlan): Promise<BytePath[]> {
+  const top = files.repository.worktree;
   const known = new Set([...plan.deleted, ...plan.written.map(({ path }) => path)]);
   for (const path of plan.added) known.delete(path);
   const blockers = new Set<BytePath>();
   const occupied: Entry[] = [];
   for (const entry of plan.written) {
-    for (const parent of parentFolders(entry.path)) {
-      const stats = look(top, parent);
-      if (stats !== undefined && !stats.isDirectory() && !known.has(parent)) blockers.add(parent);
+    const parent = findNoFolder(top, entry.path);
+    if (parent !== undefined) {
+      if (!known.has(parent)) blockers.add(parent);
+      continue;
     }
     const stats = look(top, entry.path);
     if (stats === undefined) continue;
@@ -83,8 +84,16 @@ export async function findInTheWay(context: GitContext, plan: RestorePlan): Prom
       for (const path of foreignFiles(top, entry, known)) blockers.add(path);
     } else if (plan.added.has(entry.path)) occupied.push(entry);
   }
-  for (const path of await findDifferent(context, occupied)) blockers.add(path);
+  const different = occupied.length === 0 ? [] : await files.findDifferent(occupied);
+  for (const path of different) blockers.add(path);
   return [...blockers].sort();
+}
+
+/** The topmost part of the way to a path that is a file or a symbolic link. */
+export function findNoFolder(top: string, path: BytePath): BytePath | undefined {
+  return [...parentFolders(path)].reverse().find((parent) => {
+    return look(top, parent)?.isDirectory() === false;
+  });
 }
 
 /** Files below a folder that has to make room for a file, as far as no tree holds them. */
@@ -102,37 +111,6 @@ function listBelow(top: string, folder: BytePath): BytePath[] {
   return names.flatMap((entry) => {
     const path = `${folder}/${entry.name}`;
     return entry.isDirectory() ? listBelow(top, path) : [path];
-  });
-}
-
-/** @returns those entries whose file on disk is not what the entry says, filters and modes applied */
-async function findDifferent(context: GitContext, entries: readonly Entry[]): Promise<BytePath[]> {
-  if (entries.length === 0) return [];
-  using index = makeTemporaryIndex(context.repository);
-  await fillIndex(context, index.path, entries);
-  // Exit code 1 only says that some differ.
-  await runGit(context, {
-    args: ['update-index', '-q', '--refresh'],
-    index: index.path,
-    okCodes: [0, 1],
-  });
-  const { stdout } = await runGit(context, {
-    args: ['diff-files', '--name-only', '-z', '--no-renames'],
-    index: index.path,
-  });
-  return [...new Set(splitNul(stdout))];
-}
-
-/** Puts entries into an index without looking at the disk. */
-export async function fillIndex(
-  context: GitContext,
-  index: string,
-  entries: readonly Entry[],
-): Promise<void> {
-  await runGit(context, {
-    args: ['update-index', '-z', '--index-info'],
-    input: joinNul(entries.map(({ mode, oid, path }) => `${mode} ${oid}\t${path}`)),
-    index,
   });
 }
 

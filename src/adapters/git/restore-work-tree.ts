@@ -19,48 +19,40 @@ import { dirname, join } from 'node:path';
 import { hasErrno } from '../../base/errors.ts';
 import type { Oid } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
-import { absolutePath, type BytePath, joinNul, parentFolders, splitNul } from './byte-paths.ts';
+import { absolutePath, type BytePath, parentFolders } from './byte-paths.ts';
 import { explainFileFailure } from './git-failure.ts';
-import { type GitContext, runGit } from './git-program.ts';
-import { type Entry, filesInTheWay, fillIndex, findInTheWay, planRestore } from './plan-restore.ts';
+import {
+  type Entry,
+  filesInTheWay,
+  findInTheWay,
+  findNoFolder,
+  planRestore,
+  type WorkTreeFiles,
+} from './plan-restore.ts';
 import { look } from './scan-work-tree.ts';
-import { makeTemporaryIndex } from './temporary-index.ts';
 
 /**
  * @see GitPort.restoreWorkTree
  * @throws OrchError ORCH_FILES_IN_THE_WAY before anything has changed
  */
 export async function restoreWorkTree(
-  context: GitContext,
+  files: WorkTreeFiles,
   from: Oid,
   to: Oid,
   exclude: readonly string[],
 ): Promise<void> {
-  const plan = await planRestore(context, from, to, exclude);
-  const marker = join(context.repository.gitDir, 'orch', 'restoring');
+  const plan = await planRestore(files, from, to, exclude);
+  const marker = join(files.repository.gitDir, 'orch', 'restoring');
   if (!isUnderWay(marker, from, to)) {
-    const blockers = await findInTheWay(context, plan);
+    const blockers = await findInTheWay(files, plan);
     if (blockers.length > 0) throw filesInTheWay(blockers);
     setMarker(marker, from, to);
   }
-  removeFiles(context.repository.worktree, plan.deleted);
-  await writeFiles(context, plan.written);
+  removeFiles(files.repository.worktree, plan.deleted);
+  await writeFiles(files, plan.written);
   crashPoint('restore-done:before');
   rmSync(marker, { force: true });
   crashPoint('restore-done:after');
-}
-
-/** @see GitPort.checkOutPath */
-export async function checkOutPath(context: GitContext, commit: Oid, path: string): Promise<void> {
-  const { stdout } = await runGit(context, {
-    args: ['ls-tree', '-r', '-z', '--full-tree', commit, '--', ...(path === '' ? [] : [path])],
-  });
-  const entries = splitNul(stdout).map((line): Entry => {
-    const tab = line.indexOf('\t');
-    const [mode = '', , oid = ''] = line.slice(0, tab).split(' ');
-    return { mode, oid, path: line.slice(tab + 1) };
-  });
-  await writeFiles(context, entries);
 }
 
 function isUnderWay(marker: string, from: Oid, to: Oid): boolean {
@@ -86,17 +78,10 @@ function setMarker(marker: string, from: Oid, to: Oid): void {
 function removeFiles(top: string, paths: readonly BytePath[]): void {
   for (const path of paths) {
     crashPoint('restore-delete:before');
-    if (isBelowRealFolders(top, path)) removeFile(top, path);
+    // Where a symbolic link has taken the place of a folder, what is behind it is not ours.
+    if (findNoFolder(top, path) === undefined) removeFile(top, path);
     crashPoint('restore-delete:after');
   }
-}
-
-/** False when a symbolic link has taken the place of a folder: what is behind it is not ours. */
-function isBelowRealFolders(top: string, path: BytePath): boolean {
-  for (const parent of parentFolders(path)) {
-    if (look(top, parent)?.isDirectory() !== true) return false;
-  }
-  return true;
 }
 
 function removeFile(top: string, path: BytePath): void {
@@ -122,40 +107,22 @@ function pruneFolders(top: string, path: BytePath): void {
   }
 }
 
-async function writeFiles(context: GitContext, entries: readonly Entry[]): Promise<void> {
+/** @throws OrchError ORCH_FILES_IN_THE_WAY when a folder with files stands where a file belongs */
+export async function writeFiles(files: WorkTreeFiles, entries: readonly Entry[]): Promise<void> {
   if (entries.length === 0) return;
-  makeRoom(context.repository.worktree, entries);
-  using index = makeTemporaryIndex(context.repository);
-  await fillIndex(context, index.path, entries);
+  makeRoom(files.repository.worktree, entries);
   // Attributes are read from the work tree, so files that hold them have to be there first.
   const isAttributes = ({ path }: Entry) => /(^|\/)\.gitattributes$/.test(path);
-  await checkOut(context, index.path, entries.filter(isAttributes));
-  await checkOut(
-    context,
-    index.path,
-    entries.filter((entry) => !isAttributes(entry)),
-  );
-}
-
-/** Applies filters and line ends; replaces a symbolic link on the way rather than follow it. */
-async function checkOut(
-  context: GitContext,
-  index: string,
-  entries: readonly Entry[],
-): Promise<void> {
-  if (entries.length === 0) return;
-  await runGit(context, {
-    args: ['checkout-index', '-f', '-q', '-z', '--stdin'],
-    input: joinNul(entries.map(({ path }) => path)),
-    index,
-  });
+  await files.checkOut(entries.filter(isAttributes));
+  await files.checkOut(entries.filter((entry) => !isAttributes(entry)));
 }
 
 /** Empty folders give way to files; `checkout-index -f` would delete full ones as well. */
 function makeRoom(top: string, entries: readonly Entry[]): void {
   const blockers: BytePath[] = [];
   for (const { path, mode } of entries) {
-    if (mode === '160000' || look(top, path)?.isDirectory() !== true) continue;
+    if (mode === '160000' || findNoFolder(top, path) !== undefined) continue;
+    if (look(top, path)?.isDirectory() !== true) continue;
     removeEmptyFolders(top, path);
     if (look(top, path) !== undefined) blockers.push(path);
   }
