@@ -3,12 +3,7 @@
  * and one of another user may be closed to us: both count as not there.
  */
 import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
-import {
-  descendantsIn,
-  type Memory,
-  type ProcessEntry,
-  type ProcessTable,
-} from './process-table.ts';
+import { livingBelow, type Memory, type ProcessEntry, type ProcessTable } from './process-table.ts';
 
 /** /proc itself, so that a test can show processes that do not exist. Text is one byte a character. */
 export interface ProcReader {
@@ -27,28 +22,24 @@ export function createProcTable(reader: ProcReader = createProcReader()): Proces
     const text = reader.read(`${pid}/stat`);
     return text === undefined ? undefined : parseStat(text);
   };
-  const pids = (): number[] =>
-    reader
-      .list('')
-      .map(Number)
-      .filter((pid) => pid > 0);
-  const all = (): ProcessEntry[] => pids().flatMap((pid) => find(pid) ?? []);
+  const all = (): ProcessEntry[] =>
+    reader.list('').flatMap((name) => (/^\d+$/.test(name) ? (find(Number(name)) ?? []) : []));
   return {
     bootId: () => (reader.read('sys/kernel/random/boot_id') ?? '').trim(),
     find,
     all,
-    descendants: (pid) => descendantsByChildren(reader, find, pid) ?? descendantsIn(all(), [pid]),
+    descendants: (pid) => descendantsByChildren(reader, find, pid) ?? livingBelow(all(), pid),
     memory: (pid) => parseMemory(reader.read(`${pid}/status`) ?? ''),
-    marked: (marker) => {
+    lastStarted: () => (reader.read('loadavg') ?? '').trim().split(' ').at(-1) ?? '',
+    marked: (marker, among) => {
       const entries = Object.entries(marker).map(
         ([name, value]) => `\0${Buffer.from(`${name}=${value}`).toString('latin1')}\0`,
       );
-      return pids().filter((pid) => {
-        const environment = reader.read(`${pid}/environ`);
-        if (environment === undefined || environment === '') return false;
-        const framed = `\0${environment}\0`;
+      const carries = (pid: number): boolean => {
+        const framed = `\0${reader.read(`${pid}/environ`) ?? ''}\0`;
         return entries.every((entry) => framed.includes(entry));
-      });
+      };
+      return among.map(({ pid }) => pid).filter(carries);
     },
   };
 }

@@ -38,8 +38,10 @@ export interface ProcessTable {
   /** Living processes below `pid`, parents before their children, `pid` itself not included. */
   descendants(pid: number): ProcessEntry[];
   memory(pid: number): Memory;
-  /** Pids that carry all these entries in the environment they were started with. */
-  marked(marker: Readonly<Record<string, string>>): number[];
+  /** Changes whenever any process is started; always the same where the system does not tell. */
+  lastStarted(): string;
+  /** Which of these processes carry all these entries in the environment they were started with. */
+  marked(marker: Readonly<Record<string, string>>, among: readonly ProcessEntry[]): number[];
 }
 
 /** Follows parents in a list of processes: all below the given pids, parents before their children. */
@@ -63,4 +65,9 @@ export function descendantsIn(
     }
   }
   return found;
+}
+
+/** As descendantsIn, for one root and without zombies: what `descendants` of a table gives. */
+export function livingBelow(entries: readonly ProcessEntry[], root: number): ProcessEntry[] {
+  return descendantsIn(entries, [root]).filter((entry) => entry.alive);
 }

@@ -5,7 +5,7 @@
  * look costs some milliseconds, so a look is good for a short while.
  */
 import { execFileSync } from 'node:child_process';
-import { descendantsIn, type ProcessEntry, type ProcessTable } from './process-table.ts';
+import { livingBelow, type ProcessEntry, type ProcessTable } from './process-table.ts';
 
 /** Runs a program and gives its output; a test passes recorded output. */
 export type RunProgram = (program: string, args: readonly string[]) => string;
@@ -32,12 +32,17 @@ export function createPsTable(run: RunProgram = runProgram): ProcessTable {
     bootId: () => run('sysctl', ['-n', 'kern.bootsessionuuid']).trim(),
     find,
     all,
-    descendants: (pid) => descendantsIn(all(), [pid]).filter((entry) => entry.alive),
+    descendants: (pid) => livingBelow(all(), pid),
     memory: (pid) => {
       const rssBytes = find(pid)?.rssBytes ?? 0;
       return { rssBytes, peakRssBytes: rssBytes };
     },
-    marked: (marker) => parseMarked(run('ps', ['axeww', '-o', 'pid=,command=']), marker),
+    lastStarted: () => '',
+    marked: (marker, among) => {
+      const pids = new Set(among.map(({ pid }) => pid));
+      const output = run('ps', ['axeww', '-o', 'pid=,command=']);
+      return parseMarked(output, marker).filter((pid) => pids.has(pid));
+    },
   };
 }
 

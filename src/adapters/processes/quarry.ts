@@ -38,7 +38,7 @@ export function findQuarry(
   if (Object.keys(quarry.marker).length === 0) throw new Error('an empty marker fits everything');
   const entries = table.all().filter((entry) => entry.alive && !entry.kernel);
   const byPid = new Map(entries.map((entry) => [entry.pid, entry]));
-  const roots = new Set(table.marked(quarry.marker).filter((pid) => byPid.has(pid)));
+  const roots = new Set(table.marked(quarry.marker, entries));
   for (const { pid, start } of known) if (byPid.get(pid)?.start === start) roots.add(pid);
   const keeper = quarry.keeper;
   if (keeper !== undefined && byPid.get(keeper.pid)?.start === keeper.start) {

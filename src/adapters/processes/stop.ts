@@ -6,9 +6,13 @@
  * signal to each process of a list may always come too late for a child that is younger than the list.
  * So SIGTERM goes to the job's group as one signal (the keeper is a member, and its handler does
  * nothing), and to each process that left the group alone. SIGKILL must not hit the keeper, which has
- * an exit code to write: groups without it are killed as one, its own group one by one. Where that
- * does not come to an end, because each process forks before it is hit, the group is stopped as one,
+ * an exit code to write: groups without it are killed as one, its own group one by one. Where that is
+ * not the end at once, because each process forks before it is hit, the group is stopped as one,
  * killed one by one, and the keeper goes on.
+ *
+ * A look takes a millisecond or two, and a process that forks and ends all the time can slip through
+ * one. "Nothing left" is believed when nothing on the whole system was started during the look, or
+ * after several looks, one of them with the group stopped.
  *
  * What this cannot find: a process that left the tree, the session and its environment before the
  * first look. Only a control group or a pid namespace holds such a one.
@@ -23,7 +27,9 @@ import { type Found, findQuarry, type Quarry } from './quarry.ts';
 const KILL_LASTS_MS = 5_000;
 const LONGEST_PAUSE_MS = 25;
 /** From this round of killing on, the keeper's group is stopped first. */
-const FREEZING_ROUND = 4;
+const FREEZING_ROUND = 3;
+/** So many looks in a row must find nothing when processes are started all the time. */
+const EMPTY_LOOKS = 8;
 
 /**
  * @param graceMs between SIGTERM and SIGKILL; 0 kills at once
@@ -45,8 +51,7 @@ export async function stopQuarry(
   // Should an earlier stop have died while the group was stopped, the keeper goes on from here.
   for (const leader of groupLedBy(table, quarry.keeper)) signal(leader, 'SIGCONT');
   const first = look();
-  if (first.targets.length === 0) return [];
-  if (graceMs > 0) {
+  if (graceMs > 0 && first.targets.length > 0) {
     terminate(table, first, quarry.keeper);
     await waitUntilGone(table, first, look, graceMs);
   }
@@ -91,23 +96,30 @@ async function killUntilGone(
 ): Promise<readonly ProcessIdentity[]> {
   const deadline = performance.now() + KILL_LASTS_MS;
   let pauseMs = 1;
+  let emptyLooks = 0;
   for (let round = 1; ; round += 1) {
-    let found = look();
-    if (found.targets.length === 0) return [];
-    if (performance.now() > deadline)
-      return found.targets.map(({ pid, start }) => ({ pid, start }));
-    // Without an await in between: if this process ended there, the keeper would stay stopped.
-    const frozen = round < FREEZING_ROUND ? [] : groupLedBy(table, keeper);
-    for (const group of frozen) signal(-group, 'SIGSTOP');
-    try {
-      if (frozen.length > 0) found = look();
-      for (const group of found.wholeGroups) signal(-group, 'SIGKILL');
-      for (const target of found.targets) signalProcess(table, target, 'SIGKILL');
-    } finally {
-      for (const group of frozen) signal(group, 'SIGCONT');
-    }
-    await sleep(pauseMs);
+    const freeze = round >= FREEZING_ROUND && emptyLooks <= 1;
+    const lastStarted = table.lastStarted();
+    const { targets } = killOnce(table, look, freeze ? groupLedBy(table, keeper) : []);
+    emptyLooks = targets.length === 0 ? emptyLooks + 1 : 0;
+    if (emptyLooks >= EMPTY_LOOKS) return [];
+    if (emptyLooks > 0 && table.lastStarted() === lastStarted) return [];
+    if (performance.now() > deadline) return targets.map(({ pid, start }) => ({ pid, start }));
+    await sleep(emptyLooks > 0 ? 0 : pauseMs);
     pauseMs = Math.min(pauseMs * 1.3, LONGEST_PAUSE_MS);
+  }
+}
+
+/** One look and the kill of all it finds. Nothing else happens meanwhile: a `frozen` group must not stay so. */
+function killOnce(table: ProcessTable, look: () => Found, frozen: readonly number[]): Found {
+  for (const group of frozen) signal(-group, 'SIGSTOP');
+  try {
+    const found = look();
+    for (const group of found.wholeGroups) signal(-group, 'SIGKILL');
+    for (const target of found.targets) signalProcess(table, target, 'SIGKILL');
+    return found;
+  } finally {
+    for (const leader of frozen) signal(leader, 'SIGCONT');
   }
 }
 
