@@ -6,8 +6,8 @@
  * the best beginnings found so far, and what is left is judged by its schedule without barriers. Such
  * a wave, scheduled on its own, runs exactly as it was found, so the sum of the waves is exact.
  *
- * A beam search: the work is bounded by TRIED_LEAVES_MAX whatever the size of the graph, and above
- * about ten thousand leaves, where cuts cost next to nothing, it is not worth beginning.
+ * A beam search: the work is bounded by TRIED_LEAVES_MAX whatever the size of the graph, so above
+ * about two thousand leaves, where cuts cost next to nothing, it does not begin.
  */
 import type { CutLimits } from './cuts.ts';
 import type { PointGraph } from './points.ts';
