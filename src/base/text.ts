@@ -119,5 +119,5 @@ export function editDistance(left: string, right: string, limit: number): number
     beforeLast = last;
     last = current;
   }
-  return last[right.length] ?? 0;
+  return Math.min(limit + 1, last[right.length] ?? 0);
 }

@@ -7,7 +7,7 @@
  */
 import { type Diagnostic, InvalidFileError, type SourceSpot } from '../base/errors.ts';
 import { clipToWidth, displayWidth, plural, stripControl } from '../base/text.ts';
-import { type Finding, spotOf } from './places.ts';
+import { type Finding, lineStartsOf, spotOf } from './places.ts';
 
 const TAB = '    ';
 const MAX_WIDTH = 100;
@@ -155,8 +155,7 @@ class LineReader {
   #index(file: string): { text: string; starts: readonly number[] } | undefined {
     const text = this.#textOf(file);
     if (text === undefined) return undefined;
-    const starts = [0];
-    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+    const starts = lineStartsOf(text);
     return { text, starts };
   }
 }

@@ -74,7 +74,14 @@ export function assemble(draft: Draft, config: Config, findings: Finding[]): Wor
 }
 
 function scopeOf(draft: Draft, file: WorkflowFile, config: Config): Scope {
-  return { file, root: draft.root, source: draft.source, prefix: '', defaults: config.defaults };
+  return {
+    file,
+    root: draft.root,
+    source: draft.source,
+    prefix: '',
+    env: textsOf(mapAt(draft.root, 'env')),
+    defaults: config.defaults,
+  };
 }
 
 function addScope(draft: Draft, scope: Scope, parts: Parts): void {
@@ -112,6 +119,7 @@ function addNested(
     root: draft.root,
     source: draft.source,
     prefix: `${step.id}/`,
+    env: textsOf(mapAt(draft.root, 'env')),
     parent: step.id,
     ...defined({ wave: step.wave }),
     defaults: scope.defaults,

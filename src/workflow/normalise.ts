@@ -18,6 +18,8 @@ export interface Scope {
   readonly source: SourceFile;
   /** `outer/`, or '' at the top. */
   readonly prefix: string;
+  /** The file's own env, as texts. */
+  readonly env: Readonly<Record<string, string>>;
   readonly parent?: string;
   /** The wave of the `workflow` step; takes the place of the waves set inside. */
   readonly wave?: number;
@@ -65,7 +67,7 @@ export function normaliseStep(scope: Scope, id: string, written: StepFile): Step
     retry: isWork
       ? mergeRetry(scope.defaults.retry, readRetry(defaults.retry), readRetry(written.retry))
       : mergeRetry(),
-    env: isWork ? { ...textsOf(mapAt(scope.root, 'env')), ...textsOf(mapAt(raw, 'env')) } : {},
+    env: isWork ? { ...scope.env, ...textsOf(mapAt(raw, 'env')) } : {},
     uses: written.uses ?? {},
     reads: written.reads ?? [],
     produces: written.produces ?? [],
@@ -86,7 +88,7 @@ export function normaliseGate(scope: Scope, written: GateFile, index: number): G
     level: written.level ?? 'standard',
     timeout: readTimeout(written.timeout),
     retry: mergeRetry(readRetry(written.retry)),
-    env: { ...textsOf(mapAt(scope.root, 'env')), ...textsOf(mapAt(raw, 'env')) },
+    env: { ...scope.env, ...textsOf(mapAt(raw, 'env')) },
     reads: written.reads ?? [],
     ...defined({ cache: readCache(written.cache), estimateMs: written.estimate }),
   };

@@ -6,7 +6,6 @@
  * so that values put together from several files (extends) still point into the right one, and
  * nothing is paid for places nobody asks for.
  */
-import type { LineCounter } from 'yaml';
 import type { ErrorCode } from '../base/error-codes.ts';
 import type { SourceSpot } from '../base/errors.ts';
 
@@ -27,7 +26,8 @@ export interface SourceFile {
   /** As people know it: relative to the repository's top, or absolute. */
   readonly file: string;
   readonly text: string;
-  readonly lines: LineCounter;
+  /** Offsets at which lines begin, the first of them 0. */
+  readonly lineStarts: readonly number[];
 }
 
 /** Where the parts of one map or list stand. */
@@ -69,16 +69,31 @@ export function emptyMap(): PlainMap {
 
 /** Line and column of a span, counted from 1, with its length up to the end of the first line. */
 export function spotOf(span: Span): SourceSpot {
-  const { text, lines, file } = span.source;
+  const { text, lineStarts, file } = span.source;
   const start = Math.max(0, Math.min(span.start, text.length));
-  const { line, col } = lines.linePos(start);
+  const line = lineOf(lineStarts, start);
+  const column = start - (lineStarts[line - 1] ?? 0) + 1;
   const lineEnd = text.indexOf('\n', start);
   const end = Math.min(span.end, lineEnd < 0 ? text.length : lineEnd);
   const shown = text.slice(start, end).trimEnd();
-  return {
-    file,
-    line: Math.max(1, line),
-    column: Math.max(1, col),
-    length: Math.max(1, shown.length),
-  };
+  return { file, line, column, length: Math.max(1, shown.length) };
+}
+
+/** Where lines begin; a line ends with LF, with or without a CR before it. */
+export function lineStartsOf(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+/** Number, from 1, of the last line that begins at or before an offset. */
+function lineOf(lineStarts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = lineStarts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((lineStarts[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  return low + 1;
 }

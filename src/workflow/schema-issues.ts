@@ -236,6 +236,7 @@ function wrongValue(issue: z.core.$ZodIssue, path: Path, checked: Checked): Find
 
 function notAmong(allowed: readonly string[], path: Path, checked: Checked): Finding {
   const value = valueAt(checked.root, path);
+  if (value === undefined) return missingKey(path, checked);
   if (value === null) return wrongType(path, checked);
   const near = typeof value === 'string' ? closestMatch(value, allowed) : undefined;
   const words = joinWords(

@@ -15,7 +15,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   Parser,
   type YAMLMap,
   YAMLParseError,
@@ -25,6 +24,7 @@ import {
   type ContainerPlaces,
   emptyMap,
   type Finding,
+  lineStartsOf,
   type Plain,
   type SourceFile,
   type Span,
@@ -50,11 +50,10 @@ const NOT_TEXT = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 /** Reads one file. Never throws: whatever is wrong becomes a finding. */
 export function readSource(rawText: string, file: string): ReadSource {
   const text = rawText.startsWith('\ufeff') ? rawText.slice(1) : rawText;
-  const lines = new LineCounter();
-  const source: SourceFile = { file, text, lines };
+  const source: SourceFile = { file, text, lineStarts: lineStartsOf(text) };
   const refusal = refuse(source);
   if (refusal !== undefined) return { source, value: undefined, findings: [refusal] };
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  const tokens = [...new Parser().parse(text)];
   const tooDeepAt = offsetOfTooDeep(tokens);
   if (tooDeepAt !== undefined) {
     const what = `the file is nested more than ${MAX_DEPTH} levels deep`;
@@ -115,11 +114,10 @@ function unreadable(source: SourceFile, what: string, offset: number): Finding {
   };
 }
 
-/** What is wrong with the text before it is worth parsing. Fills the line table as far as needed. */
+/** What is wrong with the text before it is worth parsing. */
 function refuse(source: SourceFile): Finding | undefined {
-  const { text, lines } = source;
+  const { text } = source;
   if (text.length > MAX_FILE_CHARACTERS) {
-    lines.addNewLine(0);
     return unreadable(
       source,
       `the file has ${text.length} characters; at most ${MAX_FILE_CHARACTERS} are read`,
@@ -128,7 +126,6 @@ function refuse(source: SourceFile): Finding | undefined {
   }
   const offset = text.search(NOT_TEXT);
   if (offset < 0) return undefined;
-  countLines(source, offset);
   const code = text.charCodeAt(offset).toString(16).toUpperCase().padStart(4, '0');
   const finding = unreadable(
     source,
@@ -136,17 +133,6 @@ function refuse(source: SourceFile): Finding | undefined {
     offset,
   );
   return { ...finding, fix: 'remove the character, or save the file as UTF-8 text' };
-}
-
-function countLines(source: SourceFile, until: number): void {
-  source.lines.addNewLine(0);
-  for (
-    let at = source.text.indexOf('\n');
-    at >= 0 && at < until;
-    at = source.text.indexOf('\n', at + 1)
-  ) {
-    source.lines.addNewLine(at + 1);
-  }
 }
 
 function syntaxFindings(document: Document.Parsed, source: SourceFile): Finding[] {
@@ -199,7 +185,10 @@ class Reader {
 
   read(document: Document.Parsed): Plain | undefined {
     const { value } = this.#node(document.contents);
-    const gaveUp = this.findings.some((finding) => finding.code === 'ORCH_FILE_UNREADABLE');
+    // A broken alias leaves a hole, and checking around it would report the hole again.
+    const gaveUp = this.findings.some(
+      ({ code }) => code === 'ORCH_FILE_UNREADABLE' || code === 'ORCH_YAML_SYNTAX',
+    );
     return gaveUp ? undefined : value;
   }
 
