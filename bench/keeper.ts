@@ -6,7 +6,15 @@
  * Run: npx esbuild bench/keeper.ts --bundle --platform=node --format=esm --outfile=<file>.mjs && node <file>.mjs [steps] [pairs]
  */
 import { spawn } from 'node:child_process';
-import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProcesses } from '../src/adapters/processes/processes.ts';
@@ -24,7 +32,7 @@ type StartStep = (slot: number, step: number, ended: () => void) => void;
 /** Layers of WIDTH steps; each needs two of the layer before. Resolves with the milliseconds it took. */
 function runGraph(folder: string, start: StartStep): Promise<number> {
   const log = openSync(join(folder, 'journal'), 'a');
-  const needs = Array.from({ length: stepCount }, (_, step) => (step < WIDTH ? 0 : 2));
+  const needs: number[] = Array.from({ length: stepCount }, (_, step) => (step < WIDTH ? 0 : 2));
   const ready = needs.flatMap((count, step) => (count === 0 ? [step] : []));
   const free = Array.from({ length: SLOTS }, (_, slot) => slot);
   let done = 0;
@@ -90,13 +98,15 @@ async function runUnderKeepers(folder: string): Promise<number> {
   return tookMs;
 }
 
-async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'orch-bench-'));
-  try {
-    return await work(folder);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+const top = mkdtempSync(join(tmpdir(), 'orch-bench-'));
+let folderCount = 0;
+
+/** Removed only at the very end: a disk that is told of freed blocks is slow for a while after. */
+function makeFolder(): string {
+  folderCount += 1;
+  const folder = join(top, String(folderCount));
+  mkdirSync(folder);
+  return folder;
 }
 
 /** Microseconds of one look at a tree of three processes, and milliseconds of its stop. */
@@ -127,14 +137,15 @@ async function measureLooks(folder: string): Promise<{ usageUs: number; stopMs: 
 
 const ratios: number[] = [];
 for (let pair = 0; pair < pairs; pair += 1) {
-  const direct = await inFolder(runDirectly);
-  const kept = await inFolder(runUnderKeepers);
+  const direct = await runDirectly(makeFolder());
+  const kept = await runUnderKeepers(makeFolder());
   ratios.push(kept / direct);
   console.log(
     `${stepCount} steps: direct ${direct.toFixed(0)} ms, keepers ${kept.toFixed(0)} ms, ratio ${(kept / direct).toFixed(3)}`,
   );
 }
 const median = ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
-const { usageUs, stopMs } = await inFolder(measureLooks);
+const { usageUs, stopMs } = await measureLooks(makeFolder());
 console.log(`median ratio ${median.toFixed(3)}`);
 console.log(`usage of a tree of 3: ${usageUs.toFixed(0)} us; stop of it: ${stopMs.toFixed(1)} ms`);
+rmSync(top, { recursive: true });
