@@ -8,7 +8,7 @@ import { isPlainMap } from './places.ts';
 import { StepSchema } from './schema.ts';
 import type { StepKind } from './workflow.ts';
 
-export const STEP_KINDS: readonly StepKind[] = ['run', 'agent', 'mcp', 'approval', 'workflow'];
+const STEP_KINDS: readonly StepKind[] = ['run', 'agent', 'mcp', 'approval', 'workflow'];
 
 const EVERY_KIND = [
   'name',
@@ -57,12 +57,6 @@ export function checkSteps(checker: Checker): void {
     checkCache(checker, step);
     checkNeedlessRule(checker, step);
   }
-}
-
-/** The one kind of a step; undefined when there is none or more than one. */
-export function kindOf(step: StepDraft): StepKind | undefined {
-  const kinds = STEP_KINDS.filter((kind) => kind in step.raw);
-  return kinds.length === 1 ? kinds[0] : undefined;
 }
 
 function checkTwinId(checker: Checker, step: StepDraft, seen: Map<string, StepDraft>): void {

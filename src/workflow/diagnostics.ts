@@ -19,7 +19,7 @@ const MAX_RENDERED = 100;
 export type TextOf = (file: string) => string | undefined;
 
 /** By file, line, column; of the same mistake at the same place only the first. */
-export function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+function sortDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const sorted = [...diagnostics].sort(
     (left, right) =>
       compareText(left.spot.file, right.spot.file) ||

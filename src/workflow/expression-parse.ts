@@ -21,7 +21,7 @@ export const CONTEXT_NAMES: readonly ContextName[] = [
   'run',
   'wave',
 ];
-export const FUNCTION_NAMES = [
+const FUNCTION_NAMES = [
   'case',
   'contains',
   'endsWith',

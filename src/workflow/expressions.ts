@@ -92,7 +92,7 @@ export const MIXED_CONDITION = {
 };
 
 /** What stands between the braces, evaluated. @throws as evaluateTemplate */
-export function evaluateExpression(text: string, context: ExpressionContext): JsonValue {
+function evaluateExpression(text: string, context: ExpressionContext): JsonValue {
   const { tree } = parseOrThrow(text);
   const contexts = new data.Dictionary();
   for (const name of CONTEXT_NAMES) {

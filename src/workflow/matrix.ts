@@ -12,7 +12,7 @@ import { plural } from '../base/text.ts';
 import type { JsonValue, MatrixInstance, MatrixValues } from './workflow.ts';
 
 /** More than any machine runs at once; a matrix of matrices grows past any bound otherwise. */
-export const MAX_INSTANCES = 10_000;
+const MAX_INSTANCES = 10_000;
 const MAX_LABEL_CHARACTERS = 60;
 
 type JsonMap = Readonly<Record<string, JsonValue>>;

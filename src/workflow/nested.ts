@@ -12,6 +12,7 @@ import type { Config } from './config-schema.ts';
 import { type Draft, keySpan, mapAt, valueSpan } from './draft.ts';
 import { misfitOf } from './inputs.ts';
 import {
+  asWritten,
   defined,
   normaliseGate,
   normaliseInputs,
@@ -66,10 +67,10 @@ export function assemble(draft: Draft, config: Config, findings: Finding[]): Wor
     steps: parts.steps,
     gates: parts.gates,
     ...defined({
-      budget: file.budget as JsonValue | undefined,
-      conflicts: file.conflicts as JsonValue | undefined,
+      budget: asWritten(root['budget']),
+      conflicts: asWritten(root['conflicts']),
+      notify: asWritten(root['notify']),
     }),
-    ...defined({ notify: file.notify as JsonValue | undefined }),
   };
 }
 

@@ -51,7 +51,7 @@ export function normaliseStep(scope: Scope, id: string, written: StepFile): Step
       run: written.run,
       approval: approvalOf(written.approval),
     }),
-    ...defined({ agent: agentOf(written), mcp: written.mcp as JsonValue | undefined }),
+    ...defined({ agent: agentOf(written), mcp: asWritten(raw['mcp']) }),
     continueOnError:
       written.continue_on_error ??
       defaults.continue_on_error ??
@@ -132,7 +132,7 @@ function textAt(container: PlainMap | readonly Plain[], key: string | number): s
   return /^[\w.+-]+$/.test(written) ? written : String(value);
 }
 
-export function kindOfStep(written: StepFile): StepKind {
+function kindOfStep(written: StepFile): StepKind {
   if (written.run !== undefined) return 'run';
   if (written.agent !== undefined) return 'agent';
   if (written.mcp !== undefined) return 'mcp';
@@ -159,6 +159,11 @@ function spotOfStep(scope: Scope, id: string): Step['spot'] {
   const span = placesOf(mapAt(scope.root, 'steps'))?.key(id);
   const { file, line, column } = spotOf(span ?? { source: scope.source, start: 0, end: 1 });
   return { file, line, column };
+}
+
+/** A part of the file as ordinary JSON, units and shorthands as the author wrote them. */
+export function asWritten(value: Plain | undefined): JsonValue | undefined {
+  return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as JsonValue);
 }
 
 /** Only what has a value: an absent key and an undefined one are two things in a frozen record. */

@@ -120,23 +120,22 @@ export function nameLike(pattern: RegExp, rule: string): z.ZodString {
   return z.string().regex(pattern, { error: rule });
 }
 
-export const NAME_RULE =
-  'letters, digits, "-" and "_", at most 64, and starts with a letter or "_"';
+const NAME_RULE = 'letters, digits, "-" and "_", at most 64, and starts with a letter or "_"';
 /** Ids of steps, names of pools, agents, inputs: safe in file names, refs and expressions. */
 export const Name = nameLike(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, NAME_RULE);
-export const EnvName = nameLike(
+const EnvName = nameLike(
   /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
   'letters, digits and "_", and starts with a letter or "_"',
 );
 
 /** Environment values; numbers and booleans are taken as the text that stands in the file. */
-export const EnvValue = z
+const EnvValue = z
   .union([z.string(), z.number(), z.boolean()])
   .register(wantedWords, { wanted: 'text' });
 export const Env = z.record(EnvName, EnvValue);
 
 /** A glob or path below the repository's top; what leaves it is refused here, once for all. */
-export const Glob = z.string().check((context) => {
+const Glob = z.string().check((context) => {
   const issue = globMistake(context.value);
   if (issue === undefined) return;
   const params: CustomIssue = { code: 'ORCH_INVALID_GLOB', fix: issue.fix };
@@ -178,7 +177,7 @@ function globMistake(glob: string): { what: string; fix: string } | undefined {
 
 export const Globs = z.array(Glob).register(wantedWords, { wanted: 'a list of paths' });
 
-export const TimeoutParts = z.strictObject({
+const TimeoutParts = z.strictObject({
   total: optional(Duration, 'From the start to the end of one attempt.', { example: '20m' }),
   idle: optional(Duration, 'Without output and without CPU time.', { example: '5m' }),
   queue: optional(Duration, 'Ready to start, and not started.', { example: '1h' }),

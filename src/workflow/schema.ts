@@ -32,7 +32,7 @@ const Scalar = z
   .union([z.string(), z.number(), z.boolean()])
   .register(wantedWords, { wanted: 'text, a number, true or false' });
 
-export const InputSchema = z.strictObject({
+const InputSchema = z.strictObject({
   type: optional(z.enum(['string', 'number', 'boolean', 'choice']), 'Type of the value.', {
     default: 'string',
     example: 'string',
@@ -169,7 +169,7 @@ export const StepSchema = z.strictObject({
   ),
 });
 
-export const GateSchema = z.strictObject({
+const GateSchema = z.strictObject({
   name: required(
     nameLike(
       /^[A-Za-z0-9_][A-Za-z0-9_. -]{0,63}$/,
