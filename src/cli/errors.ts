@@ -5,7 +5,7 @@
  * A mistake that the user can mend is told with its remedy, what the operating system refused with
  * the way out, and anything else is a bug: its stack is shown only with --debug.
  */
-import { EXIT, InvalidFileError, OrchError, type SourceSpot } from '../base/errors.ts';
+import { InvalidFileError, OrchError, type SourceSpot } from '../base/errors.ts';
 import type { CliContext } from './context.ts';
 import { jsonLine, terminalSafe, withNewline } from './output.ts';
 
@@ -127,6 +127,3 @@ function errnoOf(error: unknown): string {
     ? error.code
     : '';
 }
-
-/** The exit code of a program that did what was asked. */
-export const EXIT_DONE = EXIT.done;

@@ -2,10 +2,10 @@
  * Builds the program once a test session, into a folder of its own. Templates and manifest come along,
  * so that it finds what ships with it.
  */
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildDist, projectRoot } from '../../scripts/build.mjs';
-import { childCoverageFolder, setProgramFolder } from './program.ts';
+import { childCoverageFolder, metafilePath, setProgramFolder } from './program.ts';
 
 export default async function setup(): Promise<() => Promise<void>> {
   const coverage = childCoverageFolder();
@@ -14,7 +14,11 @@ export default async function setup(): Promise<() => Promise<void>> {
       ? join(projectRoot, 'node_modules', '.cache', 'orch', `test-${process.pid}`)
       : join(coverage, '..', 'program');
   await mkdir(folder, { recursive: true });
-  await buildDist({ outFolder: join(folder, 'dist'), sourcemap: coverage !== undefined });
+  const metafile = await buildDist({
+    outFolder: join(folder, 'dist'),
+    sourcemap: coverage !== undefined,
+  });
+  await writeFile(metafilePath(folder), JSON.stringify(metafile));
   for (const name of ['bin', 'package.json', 'templates']) {
     await cp(join(projectRoot, name), join(folder, name), { recursive: true }).catch(ignoreAbsence);
   }

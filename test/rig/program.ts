@@ -19,6 +19,11 @@ export function programFolder(): string {
   return folder;
 }
 
+/** Which sources the build put into which file, as esbuild tells it. */
+export function metafilePath(folder = programFolder()): string {
+  return join(folder, 'metafile.json');
+}
+
 /** What `node` starts. */
 export function orchProgram(): string {
   return join(programFolder(), 'bin', 'orch.js');
