@@ -8,8 +8,8 @@
  *   await build.print('hello\n');
  *   await build.exit(3);
  *
- * A command that is told nothing hangs, also when the test is gone: a test that leaks one is seen by
- * assertNoProcess in processes.ts.
+ * A command that is told nothing hangs, and ends with its test at the latest. That a product leaves
+ * none behind is therefore to be asked before the test is over: `ended`, or assertNoProcess.
  */
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';

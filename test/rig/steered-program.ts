@@ -77,9 +77,10 @@ function startChild(order: Extract<Order, { do: 'start' }>): void {
 const socket = connect(socketPath, () => {
   socket.write(`${JSON.stringify({ name, pid: process.pid })}\n`);
 });
-socket.on('error', () => {}); // The test is gone; go on as a forgotten process would.
+socket.on('error', () => {}); // 'close' follows.
+socket.on('close', () => process.exit(1)); // The test is over, or gone: nothing may stay behind.
 createInterface(socket).on('line', async (line) => {
   const value = await obey(JSON.parse(line));
   socket.write(`${JSON.stringify({ value })}\n`);
 });
-setInterval(() => {}, 1 << 30); // Hangs until it is told to do something else, also without its test.
+setInterval(() => {}, 1 << 30); // Hangs until it is told to do something else.

@@ -23,6 +23,9 @@ import type { ProcessIdentity } from '../../ports/processes.ts';
 import type { ProcessEntry, ProcessTable } from './process-table.ts';
 import { type Found, findQuarry, type Quarry } from './quarry.ts';
 
+/** A pid below zero is a process group, as for kill(2). A test passes one that hurts nobody. */
+export type SendSignal = (pid: number, name: NodeJS.Signals) => void;
+
 /** How long SIGKILL may take to show. Only a process stuck in the kernel needs more. */
 const KILL_LASTS_MS = 5_000;
 const LONGEST_PAUSE_MS = 25;
@@ -41,6 +44,7 @@ export async function stopQuarry(
   quarry: Quarry,
   graceMs: number,
   spared: ReadonlySet<number>,
+  signal: SendSignal = sendSignal,
 ): Promise<readonly ProcessIdentity[]> {
   const known = new Map<string, ProcessEntry>();
   const look = (): Found => {
@@ -52,10 +56,10 @@ export async function stopQuarry(
   for (const leader of groupLedBy(table, quarry.keeper)) signal(leader, 'SIGCONT');
   const first = look();
   if (graceMs > 0 && first.targets.length > 0) {
-    terminate(table, first, quarry.keeper);
+    terminate(table, first, quarry.keeper, signal);
     await waitUntilGone(table, first, look, graceMs);
   }
-  return await killUntilGone(table, look, quarry.keeper);
+  return await killUntilGone(table, look, quarry.keeper, signal);
 }
 
 /** SIGCONT follows: a stopped process gets SIGTERM only when it goes on. */
@@ -63,12 +67,13 @@ function terminate(
   table: ProcessTable,
   { targets, wholeGroups }: Found,
   keeper: ProcessIdentity | undefined,
+  signal: SendSignal,
 ): void {
   const groups = [...wholeGroups, ...groupLedBy(table, keeper)];
   for (const name of ['SIGTERM', 'SIGCONT'] as const) {
     for (const group of groups) signal(-group, name);
     for (const target of targets)
-      if (!groups.includes(target.pgid)) signalProcess(table, target, name);
+      if (!groups.includes(target.pgid)) signalProcess(table, target, name, signal);
   }
 }
 
@@ -93,14 +98,16 @@ async function killUntilGone(
   table: ProcessTable,
   look: () => Found,
   keeper: ProcessIdentity | undefined,
+  signal: SendSignal,
 ): Promise<readonly ProcessIdentity[]> {
   const deadline = performance.now() + KILL_LASTS_MS;
   let pauseMs = 1;
   let emptyLooks = 0;
   for (let round = 1; ; round += 1) {
-    const freeze = round >= FREEZING_ROUND && emptyLooks <= 1;
+    // While something is left, and once before nothing is believed to be.
+    const freeze = round >= FREEZING_ROUND && (emptyLooks === 0 || emptyLooks === 2);
     const lastStarted = table.lastStarted();
-    const { targets } = killOnce(table, look, freeze ? groupLedBy(table, keeper) : []);
+    const { targets } = killOnce(table, look, freeze ? groupLedBy(table, keeper) : [], signal);
     emptyLooks = targets.length === 0 ? emptyLooks + 1 : 0;
     if (emptyLooks >= EMPTY_LOOKS) return [];
     if (emptyLooks > 0 && table.lastStarted() === lastStarted) return [];
@@ -111,12 +118,17 @@ async function killUntilGone(
 }
 
 /** One look and the kill of all it finds. Nothing else happens meanwhile: a `frozen` group must not stay so. */
-function killOnce(table: ProcessTable, look: () => Found, frozen: readonly number[]): Found {
+function killOnce(
+  table: ProcessTable,
+  look: () => Found,
+  frozen: readonly number[],
+  signal: SendSignal,
+): Found {
   for (const group of frozen) signal(-group, 'SIGSTOP');
   try {
     const found = look();
     for (const group of found.wholeGroups) signal(-group, 'SIGKILL');
-    for (const target of found.targets) signalProcess(table, target, 'SIGKILL');
+    for (const target of found.targets) signalProcess(table, target, 'SIGKILL', signal);
     return found;
   } finally {
     for (const leader of frozen) signal(leader, 'SIGCONT');
@@ -138,11 +150,16 @@ function isSameAndAlive(table: ProcessTable, { pid, start }: ProcessIdentity): b
  * Asks who it is right before the signal. Between the two lies a microsecond in which the process may
  * end and its pid be given away; pids come round only after thousands of others.
  */
-function signalProcess(table: ProcessTable, target: ProcessIdentity, name: NodeJS.Signals): void {
+function signalProcess(
+  table: ProcessTable,
+  target: ProcessIdentity,
+  name: NodeJS.Signals,
+  signal: SendSignal,
+): void {
   if (target.pid > 1 && isSameAndAlive(table, target)) signal(target.pid, name);
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
