@@ -46,7 +46,13 @@ async function measure(name) {
     maxBuffer: 64 * 1024 * 1024,
   });
   if (status !== 0) throw new Error(`the benchmark ${name} ended with ${status}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '').rows;
+  const last = stdout.trim().split('\n').at(-1) ?? '';
+  if (!last.startsWith('{"rows":')) {
+    throw new Error(
+      `the benchmark ${name} handed over no rows: end it with report(rows), see harness.ts`,
+    );
+  }
+  return JSON.parse(last).rows;
 }
 
 /** @param {BenchRow} row */
@@ -85,15 +91,22 @@ await buildDist({ outFolder: join(projectRoot, 'dist'), sourcemap: false });
 mkdirSync(compiled, { recursive: true });
 try {
   for (const name of names) {
-    for (const row of await measure(name)) {
-      console.log(tableLine(row));
-      rows.push(row);
+    try {
+      for (const row of await measure(name)) {
+        console.log(tableLine(row));
+        rows.push(row);
+      }
+    } catch (error) {
+      // The others are worth their figures all the same.
+      console.error(String(error));
+      process.exitCode = 1;
     }
   }
 } finally {
   rmSync(compiled, { recursive: true, force: true });
 }
-if (wanted.length === 0) writeFileSync(join(folder, 'RESULTS.md'), resultsPage(rows));
+if (wanted.length === 0 && process.exitCode === undefined)
+  writeFileSync(join(folder, 'RESULTS.md'), resultsPage(rows));
 const over = rows.filter((row) => row.budget !== undefined && row.ratio > row.budget);
 if (over.length > 0) {
   console.error(`over budget: ${over.map((row) => row.name).join(', ')}`);
