@@ -100,7 +100,9 @@ describe('createExclusive', () => {
     mkdirSync(locks);
     const program = bundleProgram(join(here, 'race-program.ts'), folder);
     const racers = Array.from({ length: 4 }, (_, n) =>
-      spawn(process.execPath, [program, locks, `racer ${n}`], { stdio: ['pipe', 'pipe', 'inherit'] }),
+      spawn(process.execPath, [program, locks, `racer ${n}`], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      }),
     );
     await Promise.all(racers.map((racer) => once(racer.stdout, 'data')));
     for (const racer of racers) racer.stdin.write('go\n');
