@@ -11,9 +11,11 @@ import { applyChanges, type ChangedDefinition } from './accept-changes.ts';
 import { driveRun } from './drive-run.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
+import { staleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
+import type { RunFiles } from './run-files.ts';
 import { lockRun, type RunHooks } from './start-run.ts';
-import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
+import { lockWorkTree, noteRunOfWorkTree, workTreeLockFolder } from './work-tree-lock.ts';
 
 export interface ResumeRequest {
   readonly run: string;
@@ -33,7 +35,10 @@ export async function resumeRun(
 ): Promise<{ readonly state: RunState; readonly resumed: boolean }> {
   const { commonDir } = git.repository;
   const before = readRun(ports.files, commonDir, request.run);
-  if (isDone(before.state, request)) return { state: before.state, resumed: false };
+  if (isDone(before.state, request)) {
+    clearStaleLocks(ports, git, before.files);
+    return { state: before.state, resumed: false };
+  }
   using _worktree = lockWorkTree(ports, git.repository, `resume ${request.run}`, request.run);
   using lock = lockRun(ports, before.files, before.state.epoch);
   // Read again: what the last holder wrote before it let go counts.
@@ -74,6 +79,13 @@ export async function resumeRun(
   if (request.changed) applyChanges(run, request.changed);
   await driveRun(run, hooks.control);
   return { state: run.state, resumed: true };
+}
+
+/** A process that was killed between its last event and letting go leaves its locks. */
+function clearStaleLocks({ files, processes }: Ports, git: GitPort, run: RunFiles): void {
+  for (const folder of [run.folder, workTreeLockFolder(git.repository)]) {
+    for (const path of staleLocks(files, processes, { folder, name: 'lock' })) files.remove(path);
+  }
 }
 
 function isDone(state: RunState, request: ResumeRequest): boolean {

@@ -8,11 +8,16 @@ import { diffWorkflows, type WorkflowChanges } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import type { RunState } from '../../run/state.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
-import type { ResumeOptions } from '../commands/resume.ts';
 import type { CliContext } from '../context.ts';
 import { openProject, templateFolders } from '../open-project.ts';
 import { openRunSession } from '../run-session.ts';
 import { branchName, currentBranch, settingsFor } from './run.ts';
+
+export interface ResumeOptions {
+  readonly acceptChanges?: boolean;
+  readonly retryFailed?: boolean;
+  readonly cache: boolean;
+}
 
 export async function resumeCommand(
   context: CliContext,

@@ -8,13 +8,23 @@ import { startRun } from '../../engine/start-run.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
-import type { RunOptions } from '../commands/run.ts';
 import type { CliContext } from '../context.ts';
 import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
 import { openRunSession } from '../run-session.ts';
 
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
+
+export interface RunOptions {
+  readonly input: Record<string, string>;
+  readonly concurrency?: number;
+  readonly strategy?: string;
+  readonly workspace?: 'in-place' | 'isolated';
+  readonly commitTo: 'branch' | 'current';
+  readonly cache: boolean;
+  readonly refresh: string[];
+  readonly detach?: boolean;
+}
 
 export async function runCommand(
   context: CliContext,

@@ -1,13 +1,8 @@
 /** `orch resume [run]`: goes on with a run after anything. */
 import type { Command } from 'commander';
+import type { ResumeOptions } from '../actions/resume.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-
-export interface ResumeOptions {
-  readonly acceptChanges?: boolean;
-  readonly retryFailed?: boolean;
-  readonly cache: boolean;
-}
 
 export function registerResume(program: Command, context: CliContext): void {
   const command = program

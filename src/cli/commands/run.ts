@@ -1,19 +1,9 @@
 /** `orch run <workflow>`: runs it in waves, with a checkpoint after each. */
 import type { Command } from 'commander';
+import type { RunOptions } from '../actions/run.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { collectPair, parseCount } from '../options.ts';
-
-interface RunOptions {
-  readonly input: Record<string, string>;
-  readonly concurrency?: number;
-  readonly strategy?: string;
-  readonly workspace?: 'in-place' | 'isolated';
-  readonly commitTo: 'branch' | 'current';
-  readonly cache: boolean;
-  readonly refresh: string[];
-  readonly detach?: boolean;
-}
 
 export function registerRun(program: Command, context: CliContext): void {
   const command = program
@@ -51,5 +41,3 @@ export function registerRun(program: Command, context: CliContext): void {
     'orch run ci.yaml --detach; orch wait      leave it running, then wait for its end',
   ]);
 }
-
-export type { RunOptions };

@@ -1,0 +1,230 @@
+/**
+ * Runs whose every persisted effect is a place to crash: what they do, and what must hold when they
+ * are done, however often they were killed on the way.
+ *
+ * Steps leave a line in a file outside the repository each time their process begins, so that a
+ * second execution shows.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { createFiles } from '../../src/adapters/files/files.ts';
+import { readSegments } from '../../src/engine/journal.ts';
+import { runFiles } from '../../src/engine/run-files.ts';
+import type { RunEvent } from '../../src/run/events.ts';
+import { readJournal } from '../../src/run/journal-read.ts';
+import { type Outcome, runOrch } from '../rig/cli.ts';
+import { assertNoProcess } from '../rig/processes.ts';
+import { makeRepository, type TestRepository } from '../rig/repository.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly workflow: string;
+  /** Commands after the run has ended, such as a rollback; `%` stands for the run's id. */
+  readonly afterwards: readonly (readonly string[])[];
+  /** Exit code of an undisturbed run. */
+  readonly exit: number;
+  /** How often each step's process begins in an undisturbed run. */
+  readonly begins: Readonly<Record<string, number>>;
+}
+
+const PASSING = `
+name: crash
+concurrency: 2
+steps:
+  write: { wave: 1, run: 'echo write >> "$COUNTS"; sleep 0.02; echo one > one.txt; echo id=7 >> "$ORCH_OUTPUT"' }
+  change: { wave: 1, run: 'echo change >> "$COUNTS"; sleep 0.05; echo changed > kept.txt; rm gone.txt' }
+  use: { wave: 2, needs: [write, change], env: { ID: "\${{ steps.write.outputs.id }}" }, run: 'echo use >> "$COUNTS"; echo "$ID" > used.txt' }
+  instance: { wave: 2, needs: [write], matrix: { k: [p, q] }, run: 'echo "instance $ORCH_MATRIX_K" >> "$COUNTS"; echo $ORCH_MATRIX_K > m-$ORCH_MATRIX_K.txt' }
+gates:
+  - { name: there, level: light, run: 'echo gate >> "$COUNTS"; test -f one.txt' }
+`;
+
+const FAILING = `
+name: crash
+on_failure: rollback
+steps:
+  good: { wave: 1, run: 'echo good >> "$COUNTS"; echo good > good.txt' }
+  bad: { wave: 2, needs: [good], retry: { max_attempts: 2, backoff: 10ms }, run: 'echo bad >> "$COUNTS"; echo mess > mess.txt; exit 3' }
+`;
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'a run that passes, with a gate and a matrix in two waves',
+    workflow: PASSING,
+    afterwards: [],
+    exit: 0,
+    begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
+  },
+  {
+    name: 'a run that fails twice and rolls back',
+    workflow: FAILING,
+    afterwards: [],
+    exit: 1,
+    begins: { good: 1, bad: 2 },
+  },
+];
+
+export interface Stage extends Disposable {
+  readonly repository: TestRepository;
+  readonly counts: string;
+  readonly scenario: Scenario;
+}
+
+export function setUp(scenario: Scenario): Stage {
+  const repository = makeRepository();
+  repository.write('kept.txt', 'kept\n');
+  repository.write('gone.txt', 'gone\n');
+  repository.write('.gitignore', 'ignored/\n');
+  repository.commitAll('first');
+  repository.write('ignored/secret', 'stays\n');
+  repository.write('kept.txt', 'edited\n');
+  repository.write('untracked.txt', 'untracked\n');
+  mkdirSync(repository.path('.orch/workflows'), { recursive: true });
+  repository.write('.orch/workflows/crash.yaml', scenario.workflow);
+  return {
+    repository,
+    scenario,
+    counts: join(repository.folder, 'counts'),
+    [Symbol.dispose]: () => repository[Symbol.dispose](),
+  };
+}
+
+export async function orch(
+  stage: Stage,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Outcome> {
+  return await runOrch(args, { cwd: stage.repository.top, env: { COUNTS: stage.counts, ...env } });
+}
+
+/** Starts the scenario, crashing where `crash` says; true when the crash happened. */
+export async function runInto(stage: Stage, crash: string | undefined): Promise<boolean> {
+  const outcome = await orch(
+    stage,
+    ['run', 'crash'],
+    crash === undefined ? {} : { ORCH_CRASH: crash },
+  );
+  return outcome.signal === 'SIGKILL';
+}
+
+/** Resumes until the run is over; a run that was killed before it existed is started again. */
+export async function finish(stage: Stage, crashes: readonly string[] = []): Promise<Outcome> {
+  const pending = [...crashes];
+  for (let round = 0; round < 10; round++) {
+    const crash = pending.shift();
+    const command = runIds(stage).length === 0 ? ['run', 'crash'] : ['resume'];
+    const outcome = await orch(stage, command, crash === undefined ? {} : { ORCH_CRASH: crash });
+    if (outcome.signal === 'SIGKILL') continue;
+    return outcome;
+  }
+  throw new Error('the run did not come to its end in ten rounds');
+}
+
+function runIds(stage: Stage): string[] {
+  const folder = stage.repository.path('.git/orch/runs');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).filter((run) => existsSync(join(folder, run, 'run.json')));
+}
+
+/** What an undisturbed run leaves; equal for every disturbed one. */
+export interface Result {
+  readonly exit: number | null;
+  readonly trees: readonly string[];
+  readonly workTree: string;
+  readonly ends: readonly string[];
+}
+
+export function resultOf(stage: Stage, exit: number | null): Result {
+  const { repository } = stage;
+  const [run = ''] = runIds(stage);
+  const commits = repository
+    .git('rev-list', '--reverse', '--first-parent', `orch/${run}`, '--not', 'main')
+    .split('\n');
+  const trees = commits.map((commit) => treeWithoutRuns(repository, commit));
+  const ends = eventsOf(stage, run).flatMap((event) =>
+    event.type === 'step.finished' && event.failure?.kind !== 'crash'
+      ? [`${event.step} ${event.status} ${event.failure?.kind ?? ''}`]
+      : [],
+  );
+  return { exit, trees, workTree: workTreeOf(repository), ends: ends.sort() };
+}
+
+function treeWithoutRuns(repository: TestRepository, commit: string): string {
+  const lines = repository.git('ls-tree', '-r', commit).split('\n');
+  return lines.filter((line) => !line.includes('.orch/runs/')).join('\n');
+}
+
+/** The tree as plain git would write it now. */
+function workTreeOf(repository: TestRepository): string {
+  const env = { GIT_INDEX_FILE: join(repository.folder, 'oracle-index') };
+  repository.gitWith(env, 'add', '-A');
+  return repository.gitWith(env, 'ls-files', '-s');
+}
+
+export function eventsOf(stage: Stage, run: string): readonly RunEvent[] {
+  const files = runFiles(stage.repository.path('.git'), run);
+  return readJournal(readSegments(createFiles(), files)).events;
+}
+
+/** What must hold at the end, whatever happened. */
+export function checkInvariants(stage: Stage): void {
+  const { repository, scenario } = stage;
+  const runs = runIds(stage);
+  expect(runs, 'one run').toHaveLength(1);
+  const [run = ''] = runs;
+  const counted = existsSync(stage.counts)
+    ? readFileSync(stage.counts, 'utf8').trim().split('\n')
+    : [];
+  const begins: Record<string, number> = {};
+  for (const line of counted) begins[line] = (begins[line] ?? 0) + 1;
+  expect(begins, 'every step began as often as undisturbed').toEqual(scenario.begins);
+  expect(readFileSync(repository.path('ignored/secret'), 'utf8')).toBe('stays\n');
+  expect(leftovers(repository), 'no lock, temporary file, worktree or temporary ref').toEqual([]);
+  assertNoProcess({ ORCH_RUN: run });
+  const fsck = spawnSync('git', ['fsck', '--strict', '--no-dangling'], {
+    cwd: repository.top,
+    encoding: 'utf8',
+  });
+  expect(`${fsck.status} ${fsck.stderr}`, 'git fsck').toMatch(/^0 /);
+}
+
+function leftovers(repository: TestRepository): string[] {
+  const orchFiles = readdirSync(repository.path('.git'), { recursive: true, encoding: 'utf8' });
+  const files = orchFiles.filter((path) => /(\.lock|\.tmp|\/lock\.\d+|^orch\/tmp\/.+)$/.test(path));
+  const refs = repository
+    .git('for-each-ref', '--format=%(refname)', 'refs/orch/sealed')
+    .split('\n')
+    .filter(Boolean);
+  const worktrees = repository.git('worktree', 'list').split('\n').slice(1);
+  const passed = stageStatusIsFailed(repository) ? [] : refs;
+  return [...files, ...passed, ...worktrees];
+}
+
+/** A failed wave stays pinned by its sealed ref; a passed run leaves none. */
+function stageStatusIsFailed(repository: TestRepository): boolean {
+  return (
+    existsSync(repository.path('.orch/workflows/crash.yaml')) &&
+    readFileSync(repository.path('.orch/workflows/crash.yaml'), 'utf8').includes('exit 3')
+  );
+}
+
+/** Every place the scenario passes, as `name#n`. */
+export async function recordPlaces(
+  stage: Stage,
+): Promise<{ readonly places: readonly string[]; readonly exit: number | null }> {
+  const record = join(stage.repository.folder, 'places');
+  const outcome = await orch(stage, ['run', 'crash'], { ORCH_CRASH_RECORD: record });
+  const seen = new Map<string, number>();
+  const places = readFileSync(record, 'utf8')
+    .trim()
+    .split('\n')
+    .map((name) => {
+      const n = (seen.get(name) ?? 0) + 1;
+      seen.set(name, n);
+      return `${name}#${n}`;
+    });
+  rmSync(record);
+  return { places, exit: outcome.code };
+}
