@@ -33,7 +33,12 @@ export function finishRollBack(run: LiveRun): void {
   run.task('roll-back', async () => {
     const { tree: from } = await run.parts.git.readCommit(open.rescueCommit);
     await run.withIndex(() =>
-      run.parts.git.restoreWorkTree(from, open.target, [committedFolder(run.state.run)]),
+      run.parts.git.restoreWorkTree(
+        from,
+        open.target,
+        [committedFolder(run.state.run)],
+        run.parts.files.index,
+      ),
     );
     const restored = checkpointOf(run, open.to).commit;
     return () => run.record({ type: 'rollback.done', to: open.to, restored });

@@ -126,7 +126,12 @@ export interface GitPort {
   diffText(
     from: Oid,
     to: Oid,
-    options: { readonly color: boolean; readonly stat: boolean },
+    options: {
+      readonly color: boolean;
+      readonly stat: boolean;
+      /** Folders relative to the top that are left out. */
+      readonly exclude?: readonly string[];
+    },
   ): Promise<string>;
 
   /**
@@ -134,8 +139,12 @@ export interface GitPort {
    * on disk (ignored or left-out files), and would be overwritten.
    */
   inTheWay(from: Oid, to: Oid, exclude: readonly string[]): Promise<string[]>;
-  /** Writes and deletes only what differs, in the work tree alone; safe to repeat after a crash. */
-  restoreWorkTree(from: Oid, to: Oid, exclude: readonly string[]): Promise<void>;
+  /**
+   * Writes and deletes only what differs, in the work tree alone; safe to repeat after a crash. With
+   * `index`, that private index then tracks what `to` has, ignored files included: without it the
+   * next snapshot would miss a file that was added by force.
+   */
+  restoreWorkTree(from: Oid, to: Oid, exclude: readonly string[], index?: string): Promise<void>;
 
   /** Merge of two commits without touching anything; conflicting paths when it does not go. */
   mergeTrees(

@@ -22,7 +22,7 @@ import { join } from 'node:path';
 import { hasErrno, OrchError } from '../../base/errors.ts';
 import type { Oid, Repository } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
-import { explainFileFailure } from './git-failure.ts';
+import { explainFileFailure, quoteWord } from './git-failure.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import { copyIndex } from './private-index.ts';
 import { readHead, updateRefs } from './refs.ts';
@@ -121,6 +121,6 @@ function removeOrphans(gitDir: string, lock: string): void {
 
 function indexLocked(lock: string): OrchError {
   return new OrchError('ORCH_INDEX_LOCKED', `another git command is at work: ${lock} exists`, {
-    fix: `wait for it and try again; when no git is running: rm '${lock}'`,
+    fix: `wait for it and try again; when no git is running: rm ${quoteWord(lock)}`,
   });
 }

@@ -7,6 +7,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
+import { quoteWord } from './git-failure.ts';
 import { type GitContext, type GitResult, gitEnvironment, spawnGit } from './git-program.ts';
 
 /** The first git with `cat-file -z` and `merge-tree --write-tree`. */
@@ -41,6 +42,7 @@ export async function discoverRepository(folder: string): Promise<GitContext> {
   return {
     repository: { worktree, gitDir, commonDir },
     oidLength: objectFormat === 'sha256' ? 64 : 40,
+    soundIndexes: new Set(),
   };
 }
 
@@ -70,7 +72,7 @@ function explainNoRepository(folder: string, words: string): OrchError {
   const owner = /detected dubious ownership in repository at '(.*)'/.exec(words)?.[1];
   if (owner !== undefined) {
     return new OrchError('ORCH_GIT_UNSAFE', `${owner} belongs to another user, so git refuses it`, {
-      fix: `git config --global --add safe.directory '${owner}'`,
+      fix: `git config --global --add safe.directory ${quoteWord(owner)}`,
     });
   }
   if (/not a git repository/.test(words)) {
@@ -87,7 +89,7 @@ function bareRepository(folder: string): OrchError {
     'ORCH_BARE_REPOSITORY',
     `${folder} is a bare repository: no files to work on`,
     {
-      fix: `git clone ${JSON.stringify(folder)} <folder>`,
+      fix: `git clone ${quoteWord(folder)} <folder>`,
     },
   );
 }

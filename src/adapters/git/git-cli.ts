@@ -67,7 +67,7 @@ export function createGitCli(context: GitContext): GitPort {
       const plan = await planRestore(files, from, to, exclude);
       return (await findInTheWay(files, plan)).map(toText);
     },
-    restoreWorkTree: (from, to, exclude) => restoreWorkTree(files, from, to, exclude),
+    restoreWorkTree: (from, to, exclude, index) => restoreWorkTree(files, from, to, exclude, index),
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
     adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),

@@ -4,6 +4,7 @@
  * Git has one exit code for nearly everything, so its English messages are told apart here and
  * nowhere else. What is not recognised is passed on whole.
  */
+import { accessSync, constants } from 'node:fs';
 import { hasErrno, OrchError } from '../../base/errors.ts';
 import type { Repository } from '../../ports/git.ts';
 
@@ -35,10 +36,22 @@ export function explainGitFailure(
 /** @returns undefined when the words are about something other than the disk */
 function explainStorage(what: string, gitDir: string): OrchError | undefined {
   if (/No space left on device|Disk quota exceeded/.test(what)) return diskFull(what);
+  const isVague = /unable to create directory/.test(what) && !isWritable(gitDir);
   const refused =
+    isVague ||
     /insufficient permission for adding an object|Read-only file system/.test(what) ||
     /(Unable to create|unable to write|cannot lock).*Permission denied/s.test(what);
   return refused ? readOnly(what, gitDir) : undefined;
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    // Whatever the reason, this is asked only to explain a failure that has happened already.
+    return false;
+  }
 }
 
 function explainRef(words: string): OrchError | undefined {
@@ -56,6 +69,11 @@ function explainFile(words: string): OrchError | undefined {
   const name = /^fatal: Unable to process path (.*)$/m.exec(words)?.[1];
   if (name === undefined) return undefined;
   return unreadableFile(name, words);
+}
+
+/** As one word of a shell, for a line that is meant to be copied. */
+export function quoteWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A file that is there and that git could not take. */

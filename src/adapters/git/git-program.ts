@@ -18,6 +18,8 @@ export interface GitContext {
   readonly repository: Repository;
   /** 40 for sha1, 64 for sha256. */
   readonly oidLength: number;
+  /** Private indexes that this process has found whole; git itself does not look. */
+  readonly soundIndexes: Set<string>;
 }
 
 export interface GitCall {
@@ -70,6 +72,7 @@ const SETTINGS = [
   'core.fsmonitor=false',
   'core.untrackedCache=false',
   'core.splitIndex=false',
+  'index.skipHash=false',
   'core.safecrlf=false',
   'submodule.recurse=false',
   'gc.auto=0',

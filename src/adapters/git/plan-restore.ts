@@ -8,6 +8,7 @@ import { readdirSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
 import type { Change, Oid, Repository } from '../../ports/git.ts';
 import { absolutePath, type BytePath, matchPaths, parentFolders, toText } from './byte-paths.ts';
+import { quoteWord } from './git-failure.ts';
 import { look } from './scan-work-tree.ts';
 
 const SUBMODULE_MODE = '160000';
@@ -28,6 +29,8 @@ export interface WorkTreeFiles {
   findDifferent(entries: readonly Entry[]): Promise<readonly BytePath[]>;
   /** Writes files; replaces a file or symbolic link where a folder is needed, never follows one. */
   checkOut(entries: readonly Entry[]): Promise<void>;
+  /** Makes a private index track what a plan has written, and no more what it has deleted. */
+  track(index: string, plan: RestorePlan): Promise<void>;
 }
 
 export interface RestorePlan {
@@ -121,6 +124,6 @@ export function filesInTheWay(paths: readonly BytePath[]): OrchError {
     ` in the way: ${shown.slice(0, 10).join(', ')}${shown.length > 10 ? ', ...' : ''}`;
   const name = shown[0] ?? '';
   return new OrchError('ORCH_FILES_IN_THE_WAY', what, {
-    fix: `mv -- '${name.replaceAll("'", "'\\''")}' ..  (or delete what is not needed)`,
+    fix: `mv -- ${quoteWord(name)} ..  (or delete what is not needed)`,
   });
 }

@@ -5,11 +5,11 @@
  * by force. Beside it lies `<index>.ignored`, the paths that were ignored at that moment: a step that
  * edits .gitignore must not bring build results or secrets into a checkpoint unnoticed.
  */
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -25,6 +25,7 @@ import { crashPoint } from '../crash-point.ts';
 import { type BytePath, joinNul, parentFolders, splitNul } from './byte-paths.ts';
 import { explainFileFailure } from './git-failure.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** How long the lock of an index may stay unchanged before its owner counts as dead. */
 const STALE_LOCK_MS = 2_000;
@@ -32,10 +33,14 @@ const LOCK_POLL_MS = 50;
 
 /** Makes the private index and its list of ignored paths when they are not there. */
 export async function preparePrivateIndex(context: GitContext, index: string): Promise<void> {
-  if (existsSync(index)) return await awaitStaleLock(index);
-  const { repository } = context;
+  const { repository, soundIndexes } = context;
+  if (existsSync(index)) {
+    await awaitStaleLock(index);
+    if (soundIndexes.has(index) || isWhole(index)) return void soundIndexes.add(index);
+    discardPrivateIndex(index);
+  }
   try {
-    mkdirSync(dirname(index), { recursive: true });
+    makeFolder(dirname(index));
     rmSync(`${index}.lock`, { force: true });
     // First the list, then the index: whoever finds the index can rely on the list.
     if (!existsSync(ignoredListOf(index))) {
@@ -46,6 +51,20 @@ export async function preparePrivateIndex(context: GitContext, index: string): P
     throw explainFileFailure('cannot make the private index', repository.gitDir, cause);
   }
   await uncoupleIndex(context, index);
+}
+
+/**
+ * Whether the checksum at the end of an index fits. Git does not sync its index and does not check it
+ * either, so after a power cut entries could be missing, which would look like deletions.
+ */
+function isWhole(index: string): boolean {
+  const bytes = readFileSync(index);
+  return ['sha1', 'sha256'].some((algorithm) => {
+    const digest = createHash(algorithm).digest();
+    const body = bytes.subarray(0, -digest.length);
+    const trailer = bytes.subarray(-digest.length);
+    return body.length > 0 && createHash(algorithm).update(body).digest().equals(trailer);
+  });
 }
 
 /** Forgets the index, so that the next snapshot makes it anew; the list of ignored paths stays. */

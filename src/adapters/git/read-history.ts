@@ -1,6 +1,6 @@
 /** Reading commits, files and differences. Nothing here writes. */
 import { OrchError } from '../../base/errors.ts';
-import type { Change, Commit, Oid, TreeEntry } from '../../ports/git.ts';
+import type { Change, Commit, GitPort, Oid, TreeEntry } from '../../ports/git.ts';
 import { splitNul, toText } from './byte-paths.ts';
 import { parseCommit } from './commit-object.ts';
 import { type GitContext, runGit } from './git-program.ts';
@@ -136,7 +136,7 @@ export async function diffText(
   context: GitContext,
   from: Oid,
   to: Oid,
-  options: { readonly color: boolean; readonly stat: boolean },
+  options: Parameters<GitPort['diffText']>[2],
 ): Promise<string> {
   const { stdout } = await runGit(context, {
     args: [
@@ -147,7 +147,10 @@ export async function diffText(
       from,
       to,
       '--',
+      ...(options.exclude ?? []).map((folder) => `:(top,exclude,literal)${folder}`),
     ],
+    // Elsewhere a path is a path; here `exclude` has to be said as a pattern.
+    env: { GIT_LITERAL_PATHSPECS: '0' },
   });
   return stdout.toString();
 }

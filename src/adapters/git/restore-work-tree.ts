@@ -7,7 +7,7 @@
  * way".
  */
 import {
-  mkdirSync,
+  existsSync,
   readdirSync,
   readFileSync,
   rmdirSync,
@@ -21,6 +21,7 @@ import type { Oid } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
 import { absolutePath, type BytePath, parentFolders } from './byte-paths.ts';
 import { explainFileFailure } from './git-failure.ts';
+import { makeFolder } from './make-folder.ts';
 import {
   type Entry,
   filesInTheWay,
@@ -40,6 +41,7 @@ export async function restoreWorkTree(
   from: Oid,
   to: Oid,
   exclude: readonly string[],
+  index?: string,
 ): Promise<void> {
   const plan = await planRestore(files, from, to, exclude);
   const marker = join(files.repository.gitDir, 'orch', 'restoring');
@@ -50,6 +52,7 @@ export async function restoreWorkTree(
   }
   removeFiles(files.repository.worktree, plan.deleted);
   await writeFiles(files, plan.written);
+  if (index !== undefined && existsSync(index)) await files.track(index, plan);
   crashPoint('restore-done:before');
   rmSync(marker, { force: true });
   crashPoint('restore-done:after');
@@ -67,7 +70,7 @@ function isUnderWay(marker: string, from: Oid, to: Oid): boolean {
 function setMarker(marker: string, from: Oid, to: Oid): void {
   crashPoint('restore-begun:before');
   try {
-    mkdirSync(dirname(marker), { recursive: true });
+    makeFolder(dirname(marker));
     writeFileSync(marker, `${from} ${to}\n`);
   } catch (cause) {
     throw explainFileFailure('cannot begin to restore', dirname(marker), cause);

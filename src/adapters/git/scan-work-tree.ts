@@ -50,6 +50,8 @@ export async function scanWorkTree(context: GitContext, index: string): Promise<
 function refuseBlindSpots(result: GitResult): void {
   const complaint = result.stderr
     .split('\n')
+    // What has vanished since it was listed is gone, and that is all there is to say.
+    .filter((line) => !/No such file or directory|Not a directory/.test(line))
     .find((line) => /could not open directory|Permission denied|Input\/output error/.test(line));
   if (complaint === undefined) return;
   const path = /'(.*)'/.exec(complaint)?.[1] ?? complaint.replace(/^[a-z]+: /, '').split(':')[0];

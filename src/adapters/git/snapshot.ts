@@ -36,7 +36,7 @@ function isPoisoned(error: unknown): boolean {
   return (
     error instanceof OrchError &&
     error.code === 'ORCH_GIT_FAILED' &&
-    /invalid object|error building trees|bad signature|index file (corrupt|smaller)|bad index|unable to read tree|unordered stage entries|sha1 signature/i.test(
+    /invalid object|null sha1|error building trees|bad signature|index file (corrupt|smaller)|bad index|unable to read tree|unordered stage entries|sha1 signature/i.test(
       error.what,
     )
   );

@@ -2,11 +2,12 @@
  * An index for one operation, gone afterwards. What a killed process left is removed by the next one
  * that needs such an index, so nothing gathers.
  */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errors.ts';
 import type { Repository } from '../../ports/git.ts';
 import { explainFileFailure } from './git-failure.ts';
+import { makeFolder } from './make-folder.ts';
 
 export interface TemporaryIndex extends Disposable {
   /** Absolute; there is no file yet. */
@@ -23,7 +24,7 @@ export function temporaryFolder(repository: Repository): string {
 export function makeTemporaryIndex(repository: Repository): TemporaryIndex {
   const folder = temporaryFolder(repository);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     removeOrphans(folder);
   } catch (cause) {
     throw explainFileFailure('cannot make a temporary index', repository.gitDir, cause);

@@ -13,6 +13,10 @@ export function createWorkTreeFiles(context: GitContext): WorkTreeFiles {
     diffTrees: (from, to) => diffTreesBytes(context, from, to),
     findDifferent: (entries) => findDifferent(context, entries),
     checkOut: (entries) => checkOut(context, entries),
+    async track(index, { deleted, written }) {
+      const gone = deleted.map((path) => ({ path, mode: '0', oid: '0'.repeat(context.oidLength) }));
+      await fillIndex(context, index, [...gone, ...written]);
+    },
   };
 }
 
@@ -39,7 +43,7 @@ async function checkOut(context: GitContext, entries: readonly Entry[]): Promise
   await runGit(context, { args: ['checkout-index', '-f', '-q', '-a'], index: index.path });
 }
 
-/** Puts entries into an index without looking at the disk. */
+/** Puts entries into an index without looking at the disk; mode 0 takes a path out. */
 async function fillIndex(
   context: GitContext,
   index: string,

@@ -19,7 +19,9 @@ export const gitProgram: Adapter = {
 
 export const embedded: Adapter = { name: 'embedded', open: openEmbeddedGit };
 
-export const PRIVATE_INDEX = '.git/orch/runs/run-1/index';
+export const privateIndex = (port: GitPort) =>
+  join(port.repository.gitDir, 'orch/runs/run-1/index');
+
 export const ONE_MEGABYTE = 1_000_000;
 
 /** A snapshot as the engine takes it. */
@@ -28,7 +30,7 @@ export async function snapshotOf(
   options: { readonly exclude?: readonly string[]; readonly maxFileSizeBytes?: number } = {},
 ): Promise<Snapshot> {
   return await port.snapshot({
-    index: join(port.repository.gitDir, 'orch/runs/run-1/index'),
+    index: privateIndex(port),
     exclude: options.exclude ?? [],
     maxFileSizeBytes: options.maxFileSizeBytes ?? ONE_MEGABYTE,
   });
@@ -73,4 +75,11 @@ export function userState(repository: TestRepository): string {
     existsSync(index) ? repository.git('hash-object', index) : 'no index',
     repository.git('config', '--local', '--list'),
   ].join('\n');
+}
+
+/** A commit with a file at the top and one in a folder. */
+export function fill(repository: TestRepository): string {
+  repository.write('top.txt', 'top\n');
+  repository.write('src/a.ts', 'one\n');
+  return repository.commitAll('first');
 }

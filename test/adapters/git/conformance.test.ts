@@ -13,8 +13,10 @@ import { makeRepository, type TestRepository } from '../../rig/repository.ts';
 import {
   type Adapter,
   embedded,
+  fill,
   gitProgram,
   oracleTree,
+  privateIndex,
   snapshotOf,
   userState,
 } from './adapters.ts';
@@ -136,7 +138,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
       },
     ])('$name', async ({ edit }) => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       edit(repository);
       const before = userState(repository);
       const port = await open(repository.top);
@@ -147,7 +149,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('each snapshot continues the one before it', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       const port = await open(repository.top);
       const first = await snapshotOf(port);
       repository.write('src/b.ts', 'b\n');
@@ -167,7 +169,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('an untracked file that is too large is left out and named, a tracked one is taken', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       repository.write('large.bin', Buffer.alloc(2000));
       repository.write('src/a.ts', Buffer.alloc(3000));
       const port = await open(repository.top);
@@ -180,7 +182,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('what was ignored at the start is not taken unnoticed when a step edits .gitignore', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       repository.write('.gitignore', 'secret.env\nbuild/\n*.o\n');
       repository.write('secret.env', 'password');
       repository.write('build/out.js', 'x');
@@ -200,7 +202,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('excluded paths keep the state that they have in the index', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       repository.write('.orch/runs/old/report.md', 'old');
       const head = repository.commitAll('with a run');
       const port = await open(repository.top);
@@ -214,7 +216,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
   describe('objects and refs', () => {
     test('files are put into a tree and taken out of it', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       const tree = repository.git('rev-parse', `${head}^{tree}`);
       const files = new Map([
@@ -241,7 +243,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('an emptied tree is the empty tree', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       const tree = repository.git('rev-parse', `${head}^{tree}`);
       const edited = await port.treeWithFiles(
@@ -256,7 +258,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('a commit reads back as it was made, in the name of the user', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       const message = 'orch: wave 1/2 – größer\n\nOrch-Run: run-1\n';
       const tree = await port.emptyTree();
@@ -282,7 +284,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('without a configured user the commit is by orch', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       repository.git('config', '--unset', 'user.name');
       repository.git('config', '--unset', 'user.email');
       const port = await open(repository.top);
@@ -298,7 +300,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('refs change all together, or not at all', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       const ref = 'refs/heads/orch/run-1';
       await port.updateRefs([{ ref, to: head, from: null }]);
@@ -342,7 +344,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('a branch named orch is named as what blocks the way', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       repository.git('branch', 'orch');
       const port = await open(repository.top);
       const update = port.updateRefs([{ ref: 'refs/heads/orch/run-1', to: head, from: null }]);
@@ -355,7 +357,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('what a revision names, as far as it is there', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       expect(await port.head()).toEqual({ oid: head, ref: 'refs/heads/main' });
       expect(await port.resolve('HEAD')).toBe(head);
@@ -370,7 +372,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('two trees differ by what was added, deleted and modified', async () => {
       using repository = makeRepository();
-      const first = fillRepository(repository);
+      const first = fill(repository);
       repository.write('src/a.ts', 'two\n', 0o755);
       repository.write('new', 'n');
       repository.remove('top.txt');
@@ -388,7 +390,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('an object that is missing makes a commit incomplete', async () => {
       using repository = makeRepository();
-      const head = fillRepository(repository);
+      const head = fill(repository);
       const port = await open(repository.top);
       repository.write('lost', 'lost content');
       const { tree } = await snapshotOf(port);
@@ -403,7 +405,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
   describe('restoreWorkTree', () => {
     test('brings back the tree, and touches neither ignored files nor index nor HEAD', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       repository.write('.gitignore', 'ignored/\n');
       repository.write('ignored/precious', 'p');
       symlinkSync('src', repository.path('link'));
@@ -428,6 +430,33 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
       expect((await snapshotOf(port)).tree).toBe(after);
     });
 
+    test('a file that was added by force is in the snapshot again after it was brought back', async () => {
+      using repository = makeRepository();
+      fill(repository);
+      repository.write('.gitignore', '*.log\n');
+      repository.write('forced.log', 'x');
+      repository.git('add', '-f', 'forced.log');
+      const port = await open(repository.top);
+      const before = await snapshotOf(port);
+      repository.remove('forced.log');
+      const after = await snapshotOf(port);
+      await port.restoreWorkTree(after.tree, before.tree, [], privateIndex(port));
+      expect(await snapshotOf(port)).toEqual(before);
+    });
+
+    test('files that a cached step produced make a tree of their own, ignored ones too', async () => {
+      using repository = makeRepository();
+      fill(repository);
+      repository.write('.gitignore', 'dist/\n');
+      repository.write('dist/out.js', 'x', 0o755);
+      symlinkSync('out.js', repository.path('dist/link'));
+      const port = await open(repository.top);
+      const tree = await port.treeOfPaths(['dist/out.js', 'dist/link', 'top.txt']);
+      const entries = (await port.listFiles(tree, '')).map(({ mode, path }) => `${mode} ${path}`);
+      expect(entries).toEqual(['120000 dist/link', '100755 dist/out.js', '100644 top.txt']);
+      repository.git('fsck', '--strict', '--no-dangling');
+    });
+
     test('doing it twice is doing it once', async () => {
       using repository = makeRepository();
       const { port, before, after } = await twoStates(repository, open);
@@ -438,7 +467,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('a file that no tree holds is named, and nothing changes', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       const port = await open(repository.top);
       const before = (await snapshotOf(port)).tree;
       repository.remove('top.txt');
@@ -459,7 +488,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('an ignored file below a folder that must become a file is in the way', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       const port = await open(repository.top);
       const before = (await snapshotOf(port)).tree;
       repository.remove('top.txt');
@@ -476,7 +505,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('nothing behind a symbolic link is written or deleted', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       const port = await open(repository.top);
       const before = (await snapshotOf(port)).tree;
       repository.write('../outside/a.ts', 'not ours');
@@ -500,7 +529,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
 
     test('files below a path are checked out of a commit', async () => {
       using repository = makeRepository();
-      fillRepository(repository);
+      fill(repository);
       const port = await open(repository.top);
       const files = new Map([['.orch/runs/run-1/report.md', Buffer.from('done\n')]]);
       const tree = await port.treeWithFiles(await port.emptyTree(), files);
@@ -510,13 +539,6 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
     });
   });
 });
-
-/** A commit with a file at the top and one in a folder. */
-function fillRepository(repository: TestRepository): string {
-  repository.write('top.txt', 'top\n');
-  repository.write('src/a.ts', 'one\n');
-  return repository.commitAll('first');
-}
 
 function makeConflict(repository: TestRepository): void {
   repository.git('checkout', '-q', '-b', 'other');
@@ -532,7 +554,7 @@ async function twoStates(
   repository: TestRepository,
   open: Adapter['open'],
 ): Promise<{ port: GitPort; before: string; after: string }> {
-  fillRepository(repository);
+  fill(repository);
   const port = await open(repository.top);
   const before = (await snapshotOf(port)).tree;
   repository.write('src/a.ts', 'two\n');

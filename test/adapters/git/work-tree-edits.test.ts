@@ -16,7 +16,14 @@ import { dirname } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { makeRepository, type TestRepository } from '../../rig/repository.ts';
-import { type Adapter, embedded, gitProgram, oracleTree, snapshotOf } from './adapters.ts';
+import {
+  type Adapter,
+  embedded,
+  gitProgram,
+  oracleTree,
+  privateIndex,
+  snapshotOf,
+} from './adapters.ts';
 
 type Edit =
   | { readonly kind: 'write'; readonly path: string; readonly text: string; readonly mode: number }
@@ -168,7 +175,7 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
           });
           return;
         }
-        await port.restoreWorkTree(last, first.tree, []);
+        await port.restoreWorkTree(last, first.tree, [], privateIndex(port));
         // An older .gitignore may show files that no tree ever held, which must still be there.
         const after = await snapshotOf(port);
         const held = new Set((await port.listFiles(last, '')).map(({ path }) => path));
@@ -179,5 +186,5 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
       }),
       { numRuns: Number(process.env['ORCH_PROPERTY_RUNS'] ?? 40) },
     );
-  }, 240_000);
+  }, 600_000);
 });

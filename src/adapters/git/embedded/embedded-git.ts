@@ -83,7 +83,7 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
       const plan = await planRestore(files, from, to, exclude);
       return (await findInTheWay(files, plan)).map(toText);
     },
-    restoreWorkTree: (from, to, exclude) => restoreWorkTree(files, from, to, exclude),
+    restoreWorkTree: (from, to, exclude, index) => restoreWorkTree(files, from, to, exclude, index),
     mergeTrees: async () => {
       throw needsGit('it does not merge');
     },

@@ -2,7 +2,7 @@
  * Objects without git: read through isomorphic-git (packs, deltas), written as loose objects here,
  * because isomorphic-git neither syncs what it writes nor writes it under a temporary name first.
  */
-import { existsSync, mkdirSync, promises } from 'node:fs';
+import { existsSync, promises } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { OrchError } from '../../../base/errors.ts';
@@ -11,6 +11,7 @@ import { crashPoint } from '../../crash-point.ts';
 import { createFile } from '../../files/durable.ts';
 import { parseCommit } from '../commit-object.ts';
 import { explainFileFailure } from '../git-failure.ts';
+import { makeFolder } from '../make-folder.ts';
 import {
   type GitObject,
   makeObject,
@@ -100,7 +101,7 @@ function writeLoose(gitDir: string, { type, content, oid }: GitObject): void {
   const header = Buffer.from(`${type} ${content.length}\0`, 'latin1');
   crashPoint('object:before');
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     createFile(path, deflateSync(Buffer.concat([header, content])));
   } catch (cause) {
     throw explainFileFailure('cannot write an object', gitDir, cause);

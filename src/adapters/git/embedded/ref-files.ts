@@ -2,14 +2,15 @@
  * Refs without git: loose files, packed-refs, and git's own lock protocol, so that a change holds
  * against git programs that run at the same time (in another container, say).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, OrchError } from '../../../base/errors.ts';
 import type { Head, Oid, RefUpdate } from '../../../ports/git.ts';
 import { crashPoint } from '../../crash-point.ts';
 import { createFile, replaceFile, syncFolder } from '../../files/durable.ts';
-import { branchInTheWay, explainFileFailure, refMoved } from '../git-failure.ts';
+import { branchInTheWay, explainFileFailure, quoteWord, refMoved } from '../git-failure.ts';
+import { makeFolder } from '../make-folder.ts';
 import { readIfThere } from './config-file.ts';
 
 const LOCK_WAIT_MS = 3_000;
@@ -109,11 +110,11 @@ function refuseBlockedName(gitDir: string, ref: string): void {
 
 async function takeLock(gitDir: string, name: string): Promise<string> {
   const lock = join(gitDir, `${name}.lock`);
-  mkdirSync(dirname(lock), { recursive: true });
+  makeFolder(dirname(lock));
   for (let waitedMs = 0; !createFile(lock, ''); waitedMs += LOCK_POLL_MS) {
     if (waitedMs >= LOCK_WAIT_MS) {
       throw new OrchError('ORCH_REF_MOVED', `${lock} is held by another git`, {
-        fix: `wait for it and try again; when no git is running: rm '${lock}'`,
+        fix: `wait for it and try again; when no git is running: rm ${quoteWord(lock)}`,
       });
     }
     await delay(LOCK_POLL_MS);

@@ -5,12 +5,13 @@
  * A text file of JSON, made from the user's index and then continued from snapshot to snapshot. As
  * with git's index, a file that was changed at about the time of the last look is read again.
  */
-import { type BigIntStats, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { type BigIntStats, existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Oid } from '../../../ports/git.ts';
 import { replaceFile } from '../../files/durable.ts';
 import type { BytePath } from '../byte-paths.ts';
 import { explainFileFailure } from '../git-failure.ts';
+import { makeFolder } from '../make-folder.ts';
 import { type IndexEntry, parseIndex } from './index-file.ts';
 
 /** What is known of one tracked path. */
@@ -55,7 +56,7 @@ export function makeStatCache(gitDir: string): StatCache {
 export function saveStatCache(path: string, cache: StatCache): void {
   const text = JSON.stringify({ ...cache, version: VERSION, tracked: [...cache.tracked] });
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     replaceFile(path, text);
   } catch (cause) {
     throw explainFileFailure('cannot write the private index', dirname(path), cause);

@@ -15,11 +15,13 @@ import { hasErrno } from '../../../base/errors.ts';
 import type { Repository } from '../../../ports/git.ts';
 import { absolutePath, type BytePath, parentFolders } from '../byte-paths.ts';
 import { explainFileFailure } from '../git-failure.ts';
+import { makeFolder } from '../make-folder.ts';
 import type { Entry, WorkTreeFiles } from '../plan-restore.ts';
 import { look } from '../scan-work-tree.ts';
 import { makeObject } from '../tree-edit.ts';
 import { type ObjectStore, OID_LENGTH } from './object-store.ts';
 import { modeOf } from './scan-files.ts';
+import { openStatCache, saveStatCache } from './stat-cache.ts';
 import { diffStoredTrees } from './walk-history.ts';
 
 export function createStoredFiles(repository: Repository, store: ObjectStore): WorkTreeFiles {
@@ -30,6 +32,12 @@ export function createStoredFiles(repository: Repository, store: ObjectStore): W
       await diffStoredTrees(store, await store.treeOf(from), await store.treeOf(to)),
     findDifferent: async (entries) =>
       entries.filter((entry) => !isSame(top, entry)).map(({ path }) => path),
+    async track(index, { deleted, written }) {
+      const cache = openStatCache(index, repository.gitDir);
+      for (const path of deleted) cache.tracked.delete(path);
+      for (const { path, mode, oid } of written) cache.tracked.set(path, { mode, oid, stamp: '' });
+      saveStatCache(index, cache);
+    },
     async checkOut(entries) {
       for (const entry of entries) {
         const content = await store.read(entry.oid, 'blob');
@@ -59,7 +67,7 @@ function isEntry(path: Buffer, stats: BigIntStats, { mode, oid }: Entry): boolea
 function writeEntry({ worktree, gitDir }: Repository, entry: Entry, content: Buffer): void {
   makeFolders(worktree, entry.path);
   const temporary = join(gitDir, 'orch', 'tmp', `file-${process.pid}`);
-  mkdirSync(dirname(temporary), { recursive: true });
+  makeFolder(dirname(temporary));
   rmSync(temporary, { force: true });
   if (entry.mode === '120000') symlinkSync(content, temporary);
   // The umask of the user applies, as with git.

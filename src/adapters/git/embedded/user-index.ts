@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hasErrno, OrchError } from '../../../base/errors.ts';
 import type { Oid } from '../../../ports/git.ts';
 import { replaceFile } from '../../files/durable.ts';
-import { explainFileFailure, refMoved } from '../git-failure.ts';
+import { explainFileFailure, quoteWord, refMoved } from '../git-failure.ts';
 import { formatIndex, type IndexEntry, NO_STATS, parseIndex } from './index-file.ts';
 import type { ObjectStore } from './object-store.ts';
 import { readHeadFile, updateRefFiles } from './ref-files.ts';
@@ -79,7 +79,7 @@ function lockIndex(gitDir: string): Disposable {
     if (!hasErrno(cause, 'EEXIST'))
       throw explainFileFailure('cannot lock the index', gitDir, cause);
     throw new OrchError('ORCH_INDEX_LOCKED', `another git command is at work: ${lock} exists`, {
-      fix: `wait for it and try again; when no git is running: rm '${lock}'`,
+      fix: `wait for it and try again; when no git is running: rm ${quoteWord(lock)}`,
       cause,
     });
   } finally {
