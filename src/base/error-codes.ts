@@ -42,6 +42,16 @@ export const ERROR_CODES = {
   },
   ORCH_NO_SUCH_STEP: { exit: 'usage', meaning: 'The run has no step with this id.' },
   ORCH_NOT_WAITING: { exit: 'refused', meaning: 'The step does not wait for an answer.' },
+  ORCH_ANSWERED: { exit: 'refused', meaning: 'The step was approved or rejected before.' },
+  ORCH_RUN_ENDED: { exit: 'refused', meaning: 'The run is over, so nothing can be asked of it.' },
+  ORCH_CANCEL_PENDING: {
+    exit: 'failed',
+    meaning: 'A run was asked to end and its process has not ended it in time.',
+  },
+  ORCH_DETACH_FAILED: {
+    exit: 'environment',
+    meaning: 'The process of a detached run ended before the run existed.',
+  },
   ORCH_NOT_AVAILABLE: {
     exit: 'environment',
     meaning: 'The workflow uses something that this version of orch cannot do yet.',

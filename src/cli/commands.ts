@@ -5,7 +5,9 @@
  * (it happens on every start): names, options and help only; the work is imported in the action.
  */
 import type { Command } from 'commander';
+import { registerApprove } from './commands/approve.ts';
 import { registerCompletion } from './commands/completion.ts';
+import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
@@ -20,7 +22,10 @@ export interface CommandGroup {
 }
 
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
-  { heading: 'The main job:', commands: [registerRun, registerResume] },
+  {
+    heading: 'The main job:',
+    commands: [registerRun, registerResume, registerApprove, registerReject],
+  },
   { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },
 ];

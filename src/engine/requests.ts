@@ -15,24 +15,45 @@ export interface Request {
   readonly message?: string;
 }
 
-/** @param name unique among the run's requests; requests are taken up in the order of their names */
+/**
+ * @param name of the request; requests are taken up in the order of their names
+ * @returns false when one of this name is there and has not been taken up: of two processes that ask
+ *   for the same, exactly one gets true
+ */
 export function leaveRequest(
   files: FilesPort,
   run: RunFiles,
   name: string,
   request: Request,
-): void {
+): boolean {
   files.makeFolder(run.requests);
-  files.replace(`${run.requests}/${name}.json`, `${JSON.stringify(request)}\n`);
+  return files.createExclusive(requestPath(run, name), `${JSON.stringify(request)}\n`);
 }
 
-/** Takes up what is there and what comes, until disposed. */
+/** True while a request has been left and not taken up. */
+export function isRequestLeft(files: FilesPort, run: RunFiles, name: string): boolean {
+  return files.exists(requestPath(run, name));
+}
+
+function requestPath(run: RunFiles, name: string): string {
+  return `${run.requests}/${name}.json`;
+}
+
+/**
+ * Takes up what is there, at once, and what comes, until disposed. What was left while no process
+ * worked on the run counts before anything is decided: a cancelled run starts nothing more, and one
+ * that has its answer does not go back to waiting.
+ */
 export function watchRequests(run: LiveRun): Disposable {
   const { ports, files } = run.parts;
   ports.files.makeFolder(files.requests);
-  const takeUp = () => run.post(() => takeUpRequests(run));
-  const watch = ports.files.watch(files.requests, takeUp);
-  takeUp();
+  const watch = ports.files.watch(files.requests, () => run.post(() => takeUpRequests(run)));
+  try {
+    takeUpRequests(run);
+  } catch (error) {
+    watch[Symbol.dispose]();
+    throw error;
+  }
   return watch;
 }
 

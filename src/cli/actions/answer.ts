@@ -1,0 +1,26 @@
+/** The work of `orch approve` and `orch reject`, which differ in one word. */
+import { type Answer, answerStep } from '../../engine/answer-step.ts';
+import { findRun } from '../../engine/read-run.ts';
+import type { AnswerOptions } from '../commands/approve.ts';
+import type { CliContext } from '../context.ts';
+import { openProject } from '../open-project.ts';
+
+export async function answerCommand(
+  context: CliContext,
+  answer: Answer,
+  meant: string,
+  step: string,
+  { message }: AnswerOptions,
+): Promise<void> {
+  const { ports, commonDir } = await openProject(context);
+  const run = findRun(ports.files, commonDir, meant);
+  const request = { run, step, answer, ...(message !== undefined && { message }) };
+  const { taken } = await answerStep(ports, commonDir, request);
+  const done = answer === 'approve' ? 'approved' : 'rejected';
+  const next = taken ? null : `orch resume ${run}`;
+  context.printResult(
+    () => ({ run, step, answer, message: message ?? null, taken_up: taken, next }),
+    () =>
+      `${done}: step ${step} of ${run}${next === null ? '; the run goes on' : `\n  next: ${next}`}`,
+  );
+}

@@ -1,0 +1,94 @@
+/**
+ * Approves or rejects a step that waits for a person. The answer is left as a request: a living orch
+ * takes it up at once, else the next resume does.
+ *
+ * Whether the run may go on, and what a rejection means for it, is decided by run/.
+ */
+import { OrchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
+import { closestMatch } from '../base/text.ts';
+import type { Ports } from '../ports/ports.ts';
+import { hasFinished } from '../run/decide.ts';
+import { nodeOf, type RunState, type StepState, stepStateOf } from '../run/state.ts';
+import { lockHolder } from './lock.ts';
+import { readRun } from './read-run.ts';
+import { isRequestLeft, leaveRequest } from './requests.ts';
+import type { RunFiles } from './run-files.ts';
+import { waitUntil } from './wait-until.ts';
+
+export type Answer = 'approve' | 'reject';
+
+export interface AnswerRequest {
+  readonly run: string;
+  readonly step: string;
+  readonly answer: Answer;
+  readonly message?: string;
+}
+
+/** A living orch takes a request up within milliseconds, unless its machine is very busy. */
+const TAKE_UP_LIMIT_MS = 5_000;
+
+/**
+ * @returns `taken`: whether a living orch has taken the answer up; if not, it waits for a resume
+ * @throws OrchError ORCH_NO_SUCH_STEP, ORCH_NOT_WAITING, ORCH_ANSWERED
+ */
+export async function answerStep(
+  ports: Ports,
+  commonDir: string,
+  request: AnswerRequest,
+): Promise<{ readonly taken: boolean }> {
+  const { files, state } = readRun(ports.files, commonDir, request.run);
+  const step = waitingStep(state, request.step);
+  const name = `answer-${sha256(request.step).slice(0, 16)}-${step.attempts.length}`;
+  const left = leaveRequest(ports.files, files, name, {
+    request: request.answer,
+    step: request.step,
+    ...(request.message !== undefined && { message: request.message }),
+  });
+  if (!left) throw answeredBefore(request.step, 'answered');
+  return { taken: await isTakenUp(ports, files, name) };
+}
+
+async function isTakenUp(ports: Ports, files: RunFiles, name: string): Promise<boolean> {
+  const isTaken = () => !isRequestLeft(ports.files, files, name);
+  const isHeld = () =>
+    lockHolder(ports.files, ports.processes, { folder: files.folder, name: 'lock' }) !== undefined;
+  await waitUntil(ports.clock, TAKE_UP_LIMIT_MS, () => isTaken() || !isHeld());
+  return isTaken();
+}
+
+function waitingStep(state: RunState, id: string): StepState {
+  const index = state.indexOf.get(id);
+  if (index === undefined) throw noSuchStep(state, id);
+  const step = stepStateOf(state, index);
+  if (step.answer !== undefined) {
+    throw answeredBefore(id, step.answer.request === 'approve' ? 'approved' : 'rejected');
+  }
+  if (step.status === 'waiting' && !hasFinished(state)) return step;
+  const { kind } = nodeOf(state, id).step;
+  const why = kind === 'approval' ? `it is ${step.status}` : `it is a step of kind "${kind}"`;
+  throw new OrchError('ORCH_NOT_WAITING', `step "${id}" does not wait for an answer: ${why}`, {
+    fix: whatWaits(state),
+  });
+}
+
+function noSuchStep(state: RunState, id: string): OrchError {
+  const near = closestMatch(id, state.indexOf.keys());
+  const fix = near === undefined ? whatWaits(state) : `did you mean "${near}"?`;
+  return new OrchError('ORCH_NO_SUCH_STEP', `run ${state.run} has no step "${id}"`, { fix });
+}
+
+function whatWaits(state: RunState): string {
+  const ids = [...state.waiting].map((index) => state.nodes[index]?.id);
+  return ids.length > 0 ? `these wait: ${ids.join(', ')}` : `orch show ${state.run}`;
+}
+
+function answeredBefore(step: string, how: string): OrchError {
+  return new OrchError(
+    'ORCH_ANSWERED',
+    `step "${step}" was ${how} before; the first answer counts`,
+    {
+      fix: 'orch resume, if the run does not go on by itself',
+    },
+  );
+}
