@@ -99,3 +99,23 @@ test('a NUL character anywhere is refused, because nothing could carry it', () =
 test('a key of more than one word is a bug, and stops here', () => {
   for (const key of ['', 'a b', 'a\n']) expect(() => formatHandover(key, '/')).toThrow(/one word/);
 });
+
+test.for([
+  { script: '/bin/true', plain: true },
+  { script: './report.sh --all src/a.ts\n', plain: true },
+  { script: 'node_modules/.bin/tsc -p .', plain: true },
+  { script: 'echo hello', plain: false }, // echo is the shell's own.
+  { script: 'A=1 ./report.sh', plain: false },
+  { script: './report.sh *.ts', plain: false },
+  { script: './report.sh "$HOME"', plain: false },
+  { script: './a.sh; ./b.sh', plain: false },
+  { script: './a.sh\n./b.sh', plain: false },
+  { script: '~/bin/x', plain: false },
+])(
+  'a program given by its path is started without a shell: $script ($plain)',
+  ({ script, plain }) => {
+    const text = formatJobFile({ cwd: '/', env: {}, script });
+    expect(text.includes("exec /bin/sh -c '")).toBe(!plain);
+    if (plain) expect(text).toContain(`exec ${script.trim()}\n`);
+  },
+);
