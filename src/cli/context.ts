@@ -23,6 +23,11 @@ export interface CliWorld {
   version(): string;
   /** Absolute path of the folder that holds package.json and templates/. */
   readonly packageRoot: string;
+  /**
+   * To be called by a command whose work is more than what it prints. A reader that goes away
+   * (`| head`) ends other commands, because nobody wants the rest; it does not end this one.
+   */
+  workWithoutReader(): void;
   /** Loads the adapters on the first call; later calls get the same ones. */
   loadPorts(): Promise<Ports>;
 }

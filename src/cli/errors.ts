@@ -110,6 +110,8 @@ const SYSTEM_FIXES: Readonly<Record<string, string>> = {
 /** Any thrown value as an error that can be told; a bug becomes ORCH_INTERNAL. */
 export function asOrchError(error: unknown): OrchError {
   if (error instanceof OrchError) return error;
+  const first = causeOfSuppression(error);
+  if (first !== undefined) return asOrchError(first);
   const message = error instanceof Error ? error.message : String(error);
   const fix = SYSTEM_FIXES[errnoOf(error)];
   if (fix !== undefined) {
@@ -119,6 +121,12 @@ export function asOrchError(error: unknown): OrchError {
     fix: 'run the same command with --debug and report what it prints',
     cause: error,
   });
+}
+
+/** What went wrong first, when cleaning up after it (`using`) failed as well. */
+function causeOfSuppression(error: unknown): unknown {
+  const isOne = error instanceof Error && error.name === 'SuppressedError';
+  return isOne && 'suppressed' in error ? error.suppressed : undefined;
 }
 
 function errnoOf(error: unknown): string {

@@ -38,6 +38,11 @@ export async function runCli(args: readonly string[], world: CliWorld): Promise<
   }
 }
 
+/** Tells an error that came past runCli. @returns the exit code */
+export function tellError(args: readonly string[], world: CliWorld, error: unknown): number {
+  return reportError(error, createContext(world, foreseenOptions(args)));
+}
+
 function printHelp(context: OpenContext, help: string): void {
   context.printResult(
     () => ({ help: help.trimEnd() }),

@@ -19,11 +19,16 @@ export interface RunSession extends Disposable {
 }
 
 export async function openRunSession(context: CliContext): Promise<RunSession> {
+  context.workWithoutReader();
   const signals = watchSignals();
   const display = await openDisplay(context);
+  let unfinished: string | undefined;
   return {
     hooks: {
-      begun: (run) => context.note(`run ${run}`),
+      begun(run) {
+        unfinished = run;
+        context.note(`run ${run}`);
+      },
       control: (control) => signals.connect(control),
       observe: (event, state) => {
         if (context.json) context.printLine(event);
@@ -31,6 +36,7 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
       },
     },
     end(state, branch) {
+      unfinished = undefined;
       display.close();
       const summary = summarise(state, branch, Date.now());
       if (context.json) context.printLine(summary);
@@ -40,6 +46,8 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
     [Symbol.dispose]() {
       display.close();
       signals[Symbol.dispose]();
+      if (unfinished !== undefined)
+        context.note(`run ${unfinished} stopped here; to go on with it: orch resume ${unfinished}`);
     },
   };
 }
@@ -71,19 +79,30 @@ export function exitCodeOf({ status }: Pick<RunSummary, 'status'>, signal?: stri
     case 'waiting':
       return EXIT.waiting;
     case 'interrupted':
-      return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+      return codeOfSignal(signal);
     default:
       return EXIT.failed;
   }
 }
 
-/** SIGINT and SIGTERM ask the run to stop; SIGHUP ends orch alone, and the steps go on. */
+function codeOfSignal(signal: string | undefined): number {
+  return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+}
+
+/**
+ * SIGINT and SIGTERM ask the run to stop: once gracefully, twice without grace, three times end orch
+ * as it is. SIGHUP ends orch alone, and the steps go on.
+ */
 function watchSignals() {
   let control: RunControl | undefined;
   let early: string | undefined;
   let first: string | undefined;
+  let asked = 0;
   const ask = (signal: string) => {
     first ??= signal;
+    asked += 1;
+    // Something that cannot be stopped, such as a git that hangs; the journal stands a sudden end.
+    if (asked > 2) process.exit(codeOfSignal(first));
     if (control) control.interrupt(signal);
     else early = signal;
   };
