@@ -57,10 +57,13 @@ export class Attempts {
   readonly #cpuOfSlot = new Map<number, number>();
   #lookEveryMs = LOOK_FIRST_MS;
   #look: Disposable | undefined;
+  #graceMs: number;
+  #isSweeping = false;
 
   constructor(run: LiveRun) {
     this.#run = run;
     this.#pool = new KeeperPool(run);
+    this.#graceMs = run.parts.settings.graceMs;
   }
 
   /** A keeper for an attempt that is about to be recorded. */
@@ -129,6 +132,7 @@ export class Attempts {
       lastActivity: { atMs: clock.monotonic(), outputBytes: 0, cpuSeconds: 0 },
     };
     if (keeper) this.#pool.occupy(keeper.slot);
+    if (keeper && isAlive()) processes.wake(keeper);
     const look = () => {
       if (isAlive()) {
         clock.timer(ADOPTED_LOOK_MS, () => this.#run.post(look));
@@ -153,7 +157,7 @@ export class Attempts {
   }
 
   /** Ends the whole process tree; the attempt then ends with this failure. */
-  stop(key: string, failure: Failure, graceMs = this.#run.parts.settings.graceMs): void {
+  stop(key: string, failure: Failure): void {
     const attempt = this.#live.get(key);
     if (attempt === undefined) {
       this.#stoppedEarly.set(key, failure);
@@ -161,25 +165,28 @@ export class Attempts {
     }
     if (attempt.stopping) return;
     const { processes } = this.#run.parts.ports;
-    const done = processes.stopJob({ keeper: attempt.identity, marker: attempt.marker, graceMs });
+    const { identity: keeper, marker } = attempt;
+    const done = processes.stopJob({ keeper, marker, graceMs: this.#graceMs });
     attempt.stopping = { failure, done };
-    done.catch((error: unknown) =>
-      this.#run.post(() => {
-        throw error;
-      }),
-    );
+    done.catch((error: unknown) => this.#run.fail(error));
   }
 
-  /** No grace any more for what is being stopped. */
-  killAll(): void {
+  /** No grace any more for what is being stopped, for what will be, and for what steps left behind. */
+  hurry(): void {
     const { processes } = this.#run.parts.ports;
-    for (const { identity, marker } of this.#live.values()) {
-      processes.stopJob({ keeper: identity, marker, graceMs: 0 }).catch((error: unknown) =>
-        this.#run.post(() => {
-          throw error;
-        }),
-      );
+    this.#graceMs = 0;
+    const kill = (done: Promise<unknown>) => done.catch((error: unknown) => this.#run.fail(error));
+    for (const { stopping, identity: keeper, marker } of this.#live.values()) {
+      if (stopping) void kill(processes.stopJob({ keeper, marker, graceMs: 0 }));
     }
+    if (this.#isSweeping) void kill(processes.stopMarked({ ORCH_RUN: this.#run.state.run }, 0));
+  }
+
+  /** What steps left running in the background ends with the run. A run that only waits has none. */
+  async sweep(): Promise<void> {
+    this.#isSweeping = true;
+    const { processes } = this.#run.parts.ports;
+    await processes.stopMarked({ ORCH_RUN: this.#run.state.run }, this.#graceMs);
   }
 
   /** Lets go of everything: keepers end after their jobs. */
@@ -196,8 +203,7 @@ export class Attempts {
     if (stopping === undefined && !lost) return this.#finish(attempt, end, 0);
     // What was stopped, or lost its keeper, may have left processes behind: the attempt ends when they are gone.
     const { processes } = this.#run.parts.ports;
-    const gone =
-      stopping?.done ?? processes.stopMarked(attempt.marker, this.#run.parts.settings.graceMs);
+    const gone = stopping?.done ?? processes.stopMarked(attempt.marker, this.#graceMs);
     this.#run.task(`end:${attempt.key}`, async () => {
       const survivors = await gone;
       return () => this.#finish(attempt, end, survivors.length);
@@ -233,7 +239,7 @@ export class Attempts {
   #watch(attempt: Attempt, totalMs: number | undefined): void {
     this.#live.set(attempt.key, attempt);
     if (totalMs !== undefined) {
-      attempt.timer = this.#run.parts.ports.clock.timer(totalMs, () => {
+      attempt.timer = this.#run.later(totalMs, () => {
         this.stop(attempt.key, {
           kind: 'timeout',
           message: `took longer than ${seconds(attempt.timeout.totalMs ?? totalMs)} s`,
@@ -247,7 +253,7 @@ export class Attempts {
     if (this.#look !== undefined && delayMs >= this.#lookEveryMs) return;
     this.#look?.[Symbol.dispose]();
     this.#lookEveryMs = delayMs;
-    this.#look = this.#run.parts.ports.clock.timer(delayMs, () => {
+    this.#look = this.#run.later(delayMs, () => {
       this.#look = undefined;
       for (const attempt of this.#live.values()) this.#lookAt(attempt);
       if (this.#live.size > 0) this.#lookAgain(Math.min(LOOK_MAX_MS, delayMs * 2));

@@ -49,20 +49,25 @@ export async function driveRun(
       if (hasFinished(run.state) || run.state.status !== 'running') break;
       await run.takeFacts(wakeAtMs);
     }
-    await sweep(run);
+    await attempts.sweep();
   } finally {
+    await run.settle();
     attempts.close();
     run.parts.journal.close();
   }
 }
 
 function controlOf(run: LiveRun, attempts: Attempts): RunControl {
+  let asked = 0;
   return {
-    interrupt: (signal) =>
+    interrupt(signal) {
+      asked += 1;
+      // At once and past the queue: the loop may be over, and the last processes still be waited for.
+      if (asked > 1) return attempts.hurry();
       run.post(() => {
-        if (run.interrupt !== undefined) attempts.killAll();
-        run.interrupt ??= signal;
-      }),
+        run.interrupt = signal;
+      });
+    },
   };
 }
 
@@ -185,10 +190,4 @@ function startCheckpoint(
   const parent = state.checkpoints.at(-1)?.commit ?? state.base;
   run.record({ type: 'checkpoint.started', wave, tree, parent, status });
   run.afterwards(() => makeCheckpoint(run));
-}
-
-/** What steps left running in the background ends with the run. A run that only waits has none. */
-async function sweep(run: LiveRun): Promise<void> {
-  const { processes } = run.parts.ports;
-  await processes.stopMarked({ ORCH_RUN: run.state.run }, run.parts.settings.graceMs);
 }

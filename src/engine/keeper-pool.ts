@@ -80,10 +80,10 @@ export class KeeperPool {
     const key = this.#keyOf.get(keeper);
     if (key === undefined) return;
     this.#keyOf.delete(keeper);
-    const { parts } = this.#run;
-    this.#jobEnded(key, {
-      exitCode: readExitLog(parts.ports.files.readText(parts.files.exitLog)).get(key),
-    });
+    const { files, ports } = this.#run.parts;
+    this.#run.post(() =>
+      this.#jobEnded(key, { exitCode: readExitLog(ports.files.readText(files.exitLog)).get(key) }),
+    );
   }
 }
 

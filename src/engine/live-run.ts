@@ -52,6 +52,7 @@ export class LiveRun {
   #inbox: (() => void)[] = [];
   #wake: (() => void) | undefined;
   #indexQueue: Promise<unknown> = Promise.resolve();
+  readonly #tasks = new Set<Promise<void>>();
   readonly #startedAtMs: number;
   readonly #startedMonotonicMs: number;
 
@@ -103,20 +104,45 @@ export class LiveRun {
     this.#wake?.();
   }
 
+  /** Does something after `delayMs`; like all that fails, it ends the run's process and not just the timer. */
+  later(delayMs: number, work: () => void): Disposable {
+    return this.parts.ports.clock.timer(delayMs, () => {
+      try {
+        work();
+      } catch (error) {
+        this.fail(error);
+      }
+    });
+  }
+
   /** Work whose end is a fact; while it lasts, decide() sees `key` in `busy`. Its failure ends the run's process. */
   task(key: string, work: () => Promise<() => void>): void {
     this.busy.add(key);
-    work().then(
+    const task = work().then(
       (fact) =>
         this.post(() => {
           this.busy.delete(key);
           fact();
         }),
-      (error: unknown) =>
-        this.post(() => {
-          throw error;
-        }),
+      (error: unknown) => this.fail(error),
     );
+    this.#tasks.add(task);
+    void task.then(() => this.#tasks.delete(task));
+  }
+
+  /** Ends the run's process, from the loop. */
+  fail(error: unknown): void {
+    this.post(() => {
+      throw error;
+    });
+  }
+
+  /**
+   * Waits until nothing is under way any more. Before a lock is let go: a commit that is still being
+   * made would run beside the next process of this run.
+   */
+  async settle(): Promise<void> {
+    await Promise.all(this.#tasks);
   }
 
   /** One at a time: two snapshots must not write the private index at once. */

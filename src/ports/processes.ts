@@ -28,7 +28,7 @@ export interface Keeper {
   readonly identity: ProcessIdentity;
   /** Hands over one job; a keeper holds at most one. */
   startJob(job: Job): void;
-  /** Lets the keeper end after its job. */
+  /** Lets the keeper end after its job, for which this process does not wait any more. */
   close(): void;
 }
 
@@ -61,11 +61,34 @@ export interface StopRequest {
   readonly graceMs: number;
 }
 
+/** A program that is to live on without orch and without the terminal. */
+export interface ProgramRequest {
+  /** The program first. */
+  readonly command: readonly string[];
+  readonly cwd: string;
+  /** All of its environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Files for what it prints; made, or appended to. */
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface StartedProgram {
+  readonly pid: number;
+  /** Its exit code; null when a signal ended it. */
+  readonly ended: Promise<number | null>;
+  /** This process may end before the program does. */
+  letGo(): void;
+}
+
 export interface ProcessPort {
   bootId(): string;
   self(): ProcessIdentity;
   /** False for a zombie, a reused pid and a gone one. */
   isAlive(identity: ProcessIdentity): boolean;
+
+  /** Starts a program in a session of its own, with nothing to read. @throws OrchError ORCH_DETACH_FAILED */
+  startProgram(request: ProgramRequest): StartedProgram;
 
   /** Starts a keeper in a session of its own; it appends to `exitLog`. */
   startKeeper(slot: number, exitLog: string, events: KeeperEvents): Keeper;
@@ -76,6 +99,11 @@ export interface ProcessPort {
    * @returns processes that survived even that
    */
   stopJob(request: StopRequest): Promise<readonly ProcessIdentity[]>;
+  /**
+   * SIGCONT to a keeper and its job, in case a stop that died half-way left them frozen; nothing
+   * happens when the keeper is gone.
+   */
+  wake(keeper: ProcessIdentity): void;
   /** Living processes that carry all these environment entries (at least one), and those below them. */
   findMarked(marker: Readonly<Record<string, string>>): readonly ProcessIdentity[];
   /** As stopJob, for processes found by their marker alone. */

@@ -7,6 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { OrchError } from '../../base/errors.ts';
 import type { Job, Keeper, KeeperEvents, ProcessIdentity } from '../../ports/processes.ts';
@@ -43,7 +44,12 @@ export function startKeeperProcess(
       stdin.write(formatHandover(job.key, job.directory));
       crashPoint('job start:after');
     },
-    close: () => void stdin.end(),
+    close() {
+      stdin.end();
+      if (jobKey === undefined) return; // It ends at once, and is seen to its end.
+      child.unref();
+      (stdout as Socket).unref();
+    },
   };
   // A keeper that is gone shows in 'close'; that nothing can be written to it then is no news.
   stdin.on('error', () => {});

@@ -5,12 +5,13 @@
  */
 import { existsSync } from 'node:fs';
 import type { KeeperEvents, ProcessIdentity, ProcessPort } from '../../ports/processes.ts';
+import { startDetachedProgram } from './detached-program.ts';
 import { startKeeperProcess } from './keeper.ts';
 import { createProcTable } from './proc-table.ts';
 import type { ProcessTable } from './process-table.ts';
 import { createPsTable } from './ps-table.ts';
 import { findQuarry } from './quarry.ts';
-import { stopQuarry } from './stop.ts';
+import { stopQuarry, wakeGroup } from './stop.ts';
 import { measureUsage } from './usage.ts';
 
 export function createProcesses(table: ProcessTable = openProcessTable()): ProcessPort {
@@ -29,6 +30,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
       const entry = table.find(pid);
       return entry?.alive === true && entry.start === start;
     },
+    startProgram: startDetachedProgram,
     startKeeper: (slot, exitLog, events) => {
       const keeper = startKeeperProcess(slot, exitLog, forgetEnded(keepers, events), identify);
       keepers.add(keeper.identity.pid);
@@ -37,6 +39,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
     usage: (keeper) => measureUsage(table, keeper),
     stopJob: ({ keeper, marker, graceMs }) =>
       stopQuarry(table, { keeper, marker }, graceMs, keepers),
+    wake: (keeper) => wakeGroup(table, keeper),
     findMarked: (marker) =>
       findQuarry(table, { marker }, [], keepers).targets.map(({ pid, start }) => ({ pid, start })),
     stopMarked: (marker, graceMs) => stopQuarry(table, { marker }, graceMs, keepers),

@@ -62,6 +62,11 @@ export async function stopQuarry(
   return await killUntilGone(table, look, quarry.keeper, signal);
 }
 
+/** Lets a keeper's whole group go on: killOnce may have died while it was frozen. */
+export function wakeGroup(table: ProcessTable, keeper: ProcessIdentity): void {
+  for (const group of groupLedBy(table, keeper)) sendSignal(-group, 'SIGCONT');
+}
+
 /** SIGCONT follows: a stopped process gets SIGTERM only when it goes on. */
 function terminate(
   table: ProcessTable,
