@@ -6,11 +6,13 @@
  */
 import type { Command } from 'commander';
 import { registerApprove } from './commands/approve.ts';
+import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
+import { registerStatus } from './commands/status.ts';
 import type { CliContext } from './context.ts';
 
 /** Adds one command to the program. The context is complete only when the action runs. */
@@ -24,8 +26,9 @@ export interface CommandGroup {
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   {
     heading: 'The main job:',
-    commands: [registerRun, registerResume, registerApprove, registerReject],
+    commands: [registerRun, registerResume, registerCancel, registerApprove, registerReject],
   },
+  { heading: 'See:', commands: [registerStatus] },
   { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },
 ];

@@ -35,6 +35,11 @@ export function isRequestLeft(files: FilesPort, run: RunFiles, name: string): bo
   return files.exists(requestPath(run, name));
 }
 
+/** Takes back a request that nobody has taken up. */
+export function withdrawRequest(files: FilesPort, run: RunFiles, name: string): void {
+  files.remove(requestPath(run, name));
+}
+
 function requestPath(run: RunFiles, name: string): string {
   return `${run.requests}/${name}.json`;
 }

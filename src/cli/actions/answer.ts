@@ -1,9 +1,12 @@
 /** The work of `orch approve` and `orch reject`, which differ in one word. */
 import { type Answer, answerStep } from '../../engine/answer-step.ts';
 import { findRun } from '../../engine/read-run.ts';
-import type { AnswerOptions } from '../commands/approve.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+
+export interface AnswerOptions {
+  readonly message?: string;
+}
 
 export async function answerCommand(
   context: CliContext,

@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly cache: boolean;
   readonly refresh: string[];
   readonly detach?: boolean;
+  /** Where the id of the run is to be written once it exists. */
+  readonly begunFile?: string;
 }
 
 export async function runCommand(
@@ -31,6 +33,10 @@ export async function runCommand(
   file: string,
   options: RunOptions,
 ): Promise<void> {
+  if (options.detach) {
+    const { detachCommand } = await import('./detach.ts');
+    return await detachCommand(context);
+  }
   refuseUnknown('--commit-to', options.commitTo, ['branch', 'current']);
   if (options.workspace !== undefined)
     refuseUnknown('--workspace', options.workspace, ['in-place', 'isolated']);
@@ -62,7 +68,13 @@ export async function runCommand(
       settings: settingsFor(context, config, { useCache: options.cache, refresh: options.refresh }),
       version: context.version(),
     },
-    session.hooks,
+    {
+      ...session.hooks,
+      begun: (run) => {
+        if (options.begunFile !== undefined) ports.files.replace(options.begunFile, run);
+        session.hooks.begun(run);
+      },
+    },
   );
   session.end(
     state,

@@ -1,11 +1,8 @@
 /** `orch approve <run> <step>`: lets a step that waits for a person pass. */
 import type { Command } from 'commander';
+import type { AnswerOptions } from '../actions/answer.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-
-export interface AnswerOptions {
-  readonly message?: string;
-}
 
 export function registerApprove(program: Command, context: CliContext): void {
   const command = program

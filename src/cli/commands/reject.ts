@@ -1,8 +1,8 @@
 /** `orch reject <run> <step>`: fails a step that waits for a person. */
 import type { Command } from 'commander';
+import type { AnswerOptions } from '../actions/answer.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-import type { AnswerOptions } from './approve.ts';
 
 export function registerReject(program: Command, context: CliContext): void {
   const command = program

@@ -1,5 +1,5 @@
 /** `orch run <workflow>`: runs it in waves, with a checkpoint after each. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { RunOptions } from '../actions/run.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
@@ -30,6 +30,8 @@ export function registerRun(program: Command, context: CliContext): void {
       [],
     )
     .option('--detach', 'print the id of the run and leave it running')
+    // Between the two processes of --detach.
+    .addOption(new Option('--begun-file <path>').hideHelp())
     .action(async (file: string, options: RunOptions) => {
       const { runCommand } = await import('../actions/run.ts');
       await runCommand(context, file, options);
