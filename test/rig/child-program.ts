@@ -19,6 +19,10 @@ export function bundleProgram(source: string, folder: string): string {
     platform: 'node',
     format: 'esm',
     target: 'node20',
+    // Some dependencies are CommonJS and ask for node's own modules by `require`.
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);",
+    },
     logLevel: 'error',
   });
   return outfile;

@@ -14,7 +14,7 @@ import { readIfThere, readSettings } from './config-file.ts';
 import { formatCommit } from './format-commit.ts';
 import { type ObjectStore, OID_LENGTH, openObjectStore } from './object-store.ts';
 import { needsGit, probeRepository } from './probe.ts';
-import { listRefFiles, readHeadFile, updateRefFiles } from './ref-files.ts';
+import { listRefFiles, readHeadFile, removeOrphanLocks, updateRefFiles } from './ref-files.ts';
 import { resolveStored } from './revision.ts';
 import { scanFiles } from './scan-files.ts';
 import { makeStatCache, openStatCache, type StatCache, saveStatCache } from './stat-cache.ts';
@@ -39,6 +39,7 @@ import { writeFlatTree } from './write-tree.ts';
 export async function openEmbeddedGit(folder: string): Promise<GitPort> {
   const repository = probeRepository(folder);
   const { gitDir, worktree } = repository;
+  removeOrphanLocks(gitDir);
   const store = await openObjectStore(gitDir);
   const files = createStoredFiles(repository, store);
   const shallow = new Set((readIfThere(join(gitDir, 'shallow')) ?? '').split('\n'));

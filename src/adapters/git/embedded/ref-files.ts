@@ -11,6 +11,7 @@ import { crashPoint } from '../../crash-point.ts';
 import { createFile, replaceFile, syncFolder } from '../../files/durable.ts';
 import { branchInTheWay, explainFileFailure, quoteWord, refMoved } from '../git-failure.ts';
 import { makeFolder } from '../make-folder.ts';
+import { isProcessAlive } from '../temporary-index.ts';
 import { readIfThere } from './config-file.ts';
 
 const LOCK_WAIT_MS = 3_000;
@@ -42,8 +43,9 @@ function readPackedRefs(gitDir: string): Map<string, Oid> {
 /** @param prefix a ref or a folder of refs */
 export function listRefFiles(gitDir: string, prefix: string): { ref: string; oid: Oid }[] {
   const wanted = prefix.replace(/\/$/, '');
-  const names = new Set([...readPackedRefs(gitDir).keys(), ...listLoose(gitDir, 'refs')]);
+  const names = new Set([...readPackedRefs(gitDir).keys(), ...listFiles(gitDir, 'refs')]);
   return [...names]
+    .filter((ref) => !isLock(ref))
     .filter((ref) => ref === wanted || ref.startsWith(`${wanted}/`))
     .sort()
     .flatMap((ref) => {
@@ -52,12 +54,23 @@ export function listRefFiles(gitDir: string, prefix: string): { ref: string; oid
     });
 }
 
-function listLoose(gitDir: string, folder: string): string[] {
+/** Removes locks of a process that was killed: git would take them for those of a living one. */
+export function removeOrphanLocks(gitDir: string): void {
+  const locks = [...listFiles(gitDir, 'refs'), 'packed-refs.lock'].filter(isLock);
+  for (const lock of locks.map((path) => join(gitDir, path))) {
+    if (isOrphan(lock)) rmSync(lock, { force: true });
+  }
+}
+
+const isLock = (path: string) => path.endsWith('.lock');
+
+/** Loose refs and locks of refs; temporary files begin with a dot. */
+function listFiles(gitDir: string, folder: string): string[] {
   const path = join(gitDir, folder);
   if (!existsSync(path)) return [];
   return readdirSync(path, { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return listLoose(gitDir, `${folder}/${entry.name}`);
-    return entry.name.endsWith('.lock') ? [] : [`${folder}/${entry.name}`];
+    if (entry.isDirectory()) return listFiles(gitDir, `${folder}/${entry.name}`);
+    return entry.name.startsWith('.') ? [] : [`${folder}/${entry.name}`];
   });
 }
 
@@ -111,15 +124,22 @@ function refuseBlockedName(gitDir: string, ref: string): void {
 async function takeLock(gitDir: string, name: string): Promise<string> {
   const lock = join(gitDir, `${name}.lock`);
   makeFolder(dirname(lock));
-  for (let waitedMs = 0; !createFile(lock, ''); waitedMs += LOCK_POLL_MS) {
-    if (waitedMs >= LOCK_WAIT_MS) {
+  for (let waitedMs = 0; !createFile(lock, `orch ${process.pid}\n`); waitedMs += LOCK_POLL_MS) {
+    if (isOrphan(lock)) rmSync(lock, { force: true });
+    else if (waitedMs < LOCK_WAIT_MS) await delay(LOCK_POLL_MS);
+    else {
       throw new OrchError('ORCH_REF_MOVED', `${lock} is held by another git`, {
         fix: `wait for it and try again; when no git is running: rm ${quoteWord(lock)}`,
       });
     }
-    await delay(LOCK_POLL_MS);
   }
   return lock;
+}
+
+/** Git's own locks do not say whose they are; those made here do. */
+function isOrphan(lock: string): boolean {
+  const pid = /^orch (\d+)$/.exec(readIfThere(lock)?.trim() ?? '')?.[1];
+  return pid !== undefined && !isProcessAlive(Number(pid));
 }
 
 function checkExpected(gitDir: string, { ref, from }: RefUpdate): void {

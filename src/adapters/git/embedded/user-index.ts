@@ -1,10 +1,10 @@
 /** The user's index without git: its tree, and a new one for a commit that is adopted. */
-import { existsSync, linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno, OrchError } from '../../../base/errors.ts';
 import type { Oid } from '../../../ports/git.ts';
 import { replaceFile } from '../../files/durable.ts';
-import { explainFileFailure, quoteWord, refMoved } from '../git-failure.ts';
+import { refMoved } from '../git-failure.ts';
+import { lockIndex } from '../index-lock.ts';
 import { formatIndex, type IndexEntry, NO_STATS, parseIndex } from './index-file.ts';
 import type { ObjectStore } from './object-store.ts';
 import { readHeadFile, updateRefFiles } from './ref-files.ts';
@@ -35,7 +35,7 @@ export async function adoptStoredCommit(
   commit: Oid,
   expectedHead: Oid | null,
 ): Promise<void> {
-  using _lock = lockIndex(gitDir);
+  using lock = lockIndex(gitDir);
   const index = await makeIndex(gitDir, store, commit);
   const head = readHeadFile(gitDir);
   if (head.oid !== commit) {
@@ -45,7 +45,8 @@ export async function adoptStoredCommit(
     if (head.ref === null) replaceFile(join(gitDir, 'HEAD'), `${commit}\n`);
     else await updateRefFiles(gitDir, [{ ref: head.ref, to: commit, from: expectedHead }]);
   }
-  replaceFile(join(gitDir, 'index'), index);
+  // No stat data was read anew, so no entry can look clean that is not.
+  lock.replaceIndex(index, Math.floor(Date.now() / 1000));
 }
 
 /** Entries that stay the same keep their stat data; git looks at the others when it next needs to. */
@@ -67,23 +68,4 @@ async function makeIndex(gitDir: string, store: ObjectStore, commit: Oid): Promi
     };
   });
   return formatIndex(entries.sort((a, b) => (a.path < b.path ? -1 : 1)));
-}
-
-function lockIndex(gitDir: string): Disposable {
-  const lock = join(gitDir, 'index.lock');
-  const mark = join(gitDir, `index.orch-${process.pid}`);
-  try {
-    writeFileSync(mark, '');
-    linkSync(mark, lock);
-  } catch (cause) {
-    if (!hasErrno(cause, 'EEXIST'))
-      throw explainFileFailure('cannot lock the index', gitDir, cause);
-    throw new OrchError('ORCH_INDEX_LOCKED', `another git command is at work: ${lock} exists`, {
-      fix: `wait for it and try again; when no git is running: rm ${quoteWord(lock)}`,
-      cause,
-    });
-  } finally {
-    rmSync(mark, { force: true });
-  }
-  return { [Symbol.dispose]: () => rmSync(lock, { force: true }) };
 }
