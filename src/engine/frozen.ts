@@ -54,7 +54,7 @@ export function encodeCommittedFrozen(text: string): string {
 }
 
 /** @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_DAMAGED, ORCH_JOURNAL_NEWER */
-export function readFrozen(files: FilesPort, path: string): Frozen {
+export function readFrozen(files: Pick<FilesPort, 'readText'>, path: string): Frozen {
   const text = files.readText(path);
   if (text === undefined) {
     throw new OrchError('ORCH_NO_SUCH_RUN', `${path} does not exist`, { fix: 'orch list' });

@@ -26,8 +26,8 @@ export function readRun(files: FilesPort, commonDir: string, run: string): ReadR
 }
 
 export function foldJournal(
-  files: FilesPort,
-  at: RunFiles,
+  files: Pick<FilesPort, 'readText'>,
+  at: Pick<RunFiles, 'folder'>,
   frozen: Frozen,
   events: readonly RunEvent[],
 ): RunState {

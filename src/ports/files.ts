@@ -14,6 +14,8 @@ export interface FilesPort {
   /** Undefined when there is no such file. */
   read(path: string): Uint8Array | undefined;
   readText(path: string): string | undefined;
+  /** What stands from `offset` on, at most `maxBytes` of it; empty behind the end. */
+  readPart(path: string, offset: number, maxBytes: number): Uint8Array | undefined;
   exists(path: string): boolean;
   /** Bytes; undefined when there is no such file. */
   size(path: string): number | undefined;

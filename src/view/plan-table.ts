@@ -6,6 +6,7 @@ import { plural, stripControl } from '../base/text.ts';
 import { flattenNeeds } from '../plan/flatten-needs.ts';
 import type { WhatIf } from '../plan/make-plan.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import { durationText } from './time-text.ts';
 
 export interface PlanTable {
   /** Whole lines, to stand above the tables. */
@@ -54,8 +55,8 @@ export function planTable(plan: Plan, whatIfs: readonly WhatIf[] = []): PlanTabl
     })),
     whatIf: whatIfs.map((row) => [
       String(row.concurrency),
-      secondsText(row.makespanMs),
-      secondsText(row.lowerBoundMs),
+      durationText(row.makespanMs),
+      durationText(row.lowerBoundMs),
       String(row.waves),
     ]),
   };
@@ -71,10 +72,10 @@ function headerOf(plan: Plan): string[] {
   const lines = [
     `${stripControl(plan.workflow)}: ${size}, ${how}`,
     `Strategy ${stripControl(plan.strategy)}: ${stripControl(plan.strategyReason)}`,
-    `Time ${secondsText(plan.makespanMs)}, at least ${secondsText(plan.lowerBoundMs)}, work ${secondsText(plan.workMs)}`,
+    `Time ${durationText(plan.makespanMs)}, at least ${durationText(plan.lowerBoundMs)}, work ${durationText(plan.workMs)}`,
   ];
   if (path.length === 0) return lines;
-  return [...lines, `Critical path ${secondsText(plan.criticalPathMs)}: ${named}${more}`];
+  return [...lines, `Critical path ${durationText(plan.criticalPathMs)}: ${named}${more}`];
 }
 
 function rowOf(node: PlanNode, needs: readonly string[]): PlanRow {
@@ -86,9 +87,9 @@ function rowOf(node: PlanNode, needs: readonly string[]): PlanRow {
   const cells = [
     `${mark} ${stripControl(node.id)}${dynamic}`,
     `${named}${more}`,
-    secondsText(node.startMs),
-    secondsText(node.endMs),
-    `${secondsText(node.estimateMs)}${source}`,
+    durationText(node.startMs),
+    durationText(node.endMs),
+    `${durationText(node.estimateMs)}${source}`,
   ];
   return { cells, critical: node.critical };
 }
@@ -105,18 +106,5 @@ function notesOf(wave: PlanWave): string[] {
 }
 
 function spanOf(wave: PlanWave): string {
-  return `${secondsText(wave.startMs)} to ${secondsText(wave.endMs)}`;
-}
-
-/** `0s`, `12.5s`, `3m 20s`, `2h 5m`: exact below a minute, for people above. */
-function secondsText(durationMs: number): string {
-  if (durationMs < 60_000) return `${Math.round(durationMs) / 1000}s`;
-  const seconds = Math.round(durationMs / 1000);
-  if (seconds < 3600) return joinUnits(Math.floor(seconds / 60), 'm', seconds % 60, 's');
-  const minutes = Math.round(seconds / 60);
-  return joinUnits(Math.floor(minutes / 60), 'h', minutes % 60, 'm');
-}
-
-function joinUnits(large: number, largeUnit: string, small: number, smallUnit: string): string {
-  return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit} ${small}${smallUnit}`;
+  return `${durationText(wave.startMs)} to ${durationText(wave.endMs)}`;
 }

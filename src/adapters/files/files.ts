@@ -7,6 +7,7 @@
 import {
   closeSync,
   fdatasyncSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
@@ -14,6 +15,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -28,6 +30,7 @@ export function createFiles(): FilesPort {
   return {
     read: (path) => whenThere(() => readFileSync(path)),
     readText: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    readPart: (path, offset, maxBytes) => whenThere(() => readPart(path, offset, maxBytes)),
     exists: (path) => whenThere(() => statSync(path)) !== undefined,
     size: (path) => whenThere(() => statSync(path))?.size,
     modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
@@ -40,6 +43,17 @@ export function createFiles(): FilesPort {
     remove,
     watch: (folder, changed) => watchFolder(folder, changed),
   };
+}
+
+function readPart(path: string, offset: number, maxBytes: number): Uint8Array {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, fstatSync(fd).size - offset)));
+    const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
+    return bytes.subarray(0, length);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function atCrashPoint<T>(effect: string, perform: () => T): T {

@@ -1,0 +1,30 @@
+/**
+ * Tables: drawn by cli-table3 on a terminal, aligned text elsewhere, so that `grep` and `awk` get
+ * plain lines. Cells are made harmless by the views that make them.
+ */
+import { alignColumns, clipRows, columnWidths } from '../view/table-text.ts';
+import type { CliContext } from './context.ts';
+import { paintStatus } from './paint.ts';
+
+/** Columns that cli-table3 draws beside each cell: a border and a space on either side. */
+const BORDER_WIDTH = 3;
+
+/** @returns text without a line break at its end; the first row is the head */
+export async function renderTable(
+  context: CliContext,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): Promise<string> {
+  if (!context.isTty) return alignColumns([head, ...rows]).join('\n');
+  const { default: Table } = await import('cli-table3');
+  const room = (context.stdout.columns ?? 80) - BORDER_WIDTH * head.length - 1;
+  const [clippedHead = [], ...clipped] = clipRows([head, ...rows], room);
+  const widths = columnWidths([clippedHead, ...clipped]);
+  const table = new Table({
+    head: clippedHead,
+    colWidths: widths.map((width) => width + BORDER_WIDTH - 1),
+    style: { head: [], border: context.color ? ['gray'] : [] },
+  });
+  for (const row of clipped) table.push(row.map((cell) => paintStatus(context, cell)));
+  return table.toString();
+}

@@ -1,0 +1,17 @@
+/**
+ * What a view is given of a run: its state, and what no journal tells: who holds it now, and the
+ * moment at which its progress is to be told.
+ */
+import type { RunState } from '../run/state.ts';
+
+export interface RunFacts {
+  readonly state: RunState;
+  /** `here`: from the journal of this repository; `git`: as of the newest checkpoint that git has. */
+  readonly source: 'here' | 'git';
+  /** The process that works on it; null when none does. */
+  readonly heldBy: { readonly pid: number; readonly what: string } | null;
+  /** Wall clock, milliseconds since 1970; of a run that nobody works on, the time of its last event. */
+  readonly asOfMs: number;
+  /** The process that held the run is gone without a word. */
+  readonly isAbandoned: boolean;
+}

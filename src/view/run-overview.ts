@@ -1,0 +1,145 @@
+/**
+ * How a run stands now: what `orch status` and `orch list` tell of each. Data here; words in
+ * status-text.ts and run-table.ts.
+ */
+import type { Progress, WaveProgress } from '../run/progress.ts';
+import { progressOf } from '../run/progress.ts';
+import type { RunState, RunStatus } from '../run/state.ts';
+import type { RunFacts } from './run-facts.ts';
+import { shellWord } from './summary-text.ts';
+
+export interface RunOverview {
+  readonly run: string;
+  readonly workflow: string;
+  readonly status: RunStatus;
+  readonly source: 'here' | 'git';
+  readonly held_by: { readonly pid: number; readonly what: string } | null;
+  /** True when the process that held it is gone without a word. */
+  readonly abandoned: boolean;
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  readonly duration_s: number | null;
+  readonly steps: RunState['counts'];
+  readonly progress: Progress;
+  /** What to type next; null while it runs. */
+  readonly next: string | null;
+}
+
+export interface ActiveRun extends RunOverview {
+  readonly waves: readonly (WaveProgress & { readonly status: string })[];
+  readonly running: readonly RunningWork[];
+  readonly waiting: readonly WaitingStep[];
+}
+
+export interface RunningWork {
+  readonly kind: 'step' | 'gate';
+  readonly name: string;
+  readonly wave: number;
+  readonly attempt: number;
+  readonly started_at: string;
+  readonly elapsed_s: number;
+}
+
+export interface WaitingStep {
+  readonly step: string;
+  readonly message: string;
+  readonly until: string | null;
+}
+
+export function overviewOf(facts: RunFacts): RunOverview {
+  return withProgress(facts, progressOf(facts.state, facts.asOfMs).run);
+}
+
+/** With waves, what runs and who is waited for; costs a look at every step. */
+export function activeRunOf(facts: RunFacts): ActiveRun {
+  const { state, asOfMs } = facts;
+  const progress = progressOf(state, asOfMs);
+  return {
+    ...withProgress(facts, progress.run),
+    waves: progress.waves.map((wave) => ({
+      ...wave,
+      status: state.waves[wave.wave]?.status ?? 'planned',
+    })),
+    running: runningWork(state, asOfMs),
+    waiting: waitingSteps(state),
+  };
+}
+
+function withProgress(facts: RunFacts, progress: Progress): RunOverview {
+  const { state, source, heldBy, isAbandoned, asOfMs } = facts;
+  const endMs = state.endedAt === undefined ? asOfMs : Date.parse(state.endedAt);
+  const durationMs = endMs - Date.parse(state.startedAt);
+  return {
+    run: state.run,
+    workflow: state.workflow.name,
+    status: state.status,
+    source,
+    held_by: heldBy,
+    abandoned: isAbandoned,
+    started_at: state.startedAt,
+    ended_at: state.endedAt ?? null,
+    duration_s: Number.isFinite(durationMs) ? Math.max(0, Math.round(durationMs)) / 1000 : null,
+    steps: { ...state.counts },
+    progress,
+    next: nextCommand(state, source),
+  };
+}
+
+/** In the order in which they began. */
+export function runningWork(state: RunState, nowMs: number): RunningWork[] {
+  const work: RunningWork[] = [];
+  const add = (
+    kind: RunningWork['kind'],
+    name: string,
+    wave: number,
+    attempt: { readonly n: number; readonly startedAt: string } | undefined,
+  ) => {
+    if (attempt === undefined) return;
+    const { n, startedAt } = attempt;
+    const elapsedMs = Math.max(0, nowMs - Date.parse(startedAt));
+    const elapsed_s = Math.round(elapsedMs) / 1000;
+    work.push({ kind, name, wave, attempt: n, started_at: startedAt, elapsed_s });
+  };
+  for (const index of state.running) {
+    const node = state.nodes[index];
+    if (node) add('step', node.id, node.wave, state.steps[index]?.attempts.at(-1));
+  }
+  for (const key of state.runningGates) {
+    const slash = key.indexOf('/');
+    const wave = Number(key.slice(0, slash));
+    const gate = state.waves[wave]?.gates.find(({ name }) => name === key.slice(slash + 1));
+    if (gate) add('gate', gate.name, wave, gate.attempts.at(-1));
+  }
+  return work.sort((a, b) => (a.started_at < b.started_at ? -1 : 1));
+}
+
+export function waitingSteps(state: RunState): WaitingStep[] {
+  return [...state.waiting].flatMap((index) => {
+    const node = state.nodes[index];
+    const step = state.steps[index];
+    if (node === undefined || step === undefined) return [];
+    const { waitingFor = '', waitingUntilMs } = step;
+    const until = waitingUntilMs === undefined ? null : new Date(waitingUntilMs).toISOString();
+    return [{ step: node.id, message: waitingFor, until }];
+  });
+}
+
+function nextCommand(state: RunState, source: RunFacts['source']): string | null {
+  const { run } = state;
+  if (source === 'git') return `git log orch/${run}`;
+  switch (state.status) {
+    case 'running':
+      return null;
+    case 'waiting': {
+      const unanswered = [...state.waiting].find((index) => !state.steps[index]?.answer);
+      const id = unanswered === undefined ? undefined : state.nodes[unanswered]?.id;
+      return id === undefined ? `orch resume ${run}` : `orch approve ${run} ${shellWord(id)}`;
+    }
+    case 'interrupted':
+      return `orch resume ${run}`;
+    case 'passed':
+      return state.acceptedAt === undefined ? `orch accept ${run}` : `orch show ${run}`;
+    default:
+      return `orch show ${run}`;
+  }
+}

@@ -1,0 +1,93 @@
+/** `orch status` in words: what is going on now, and what to type next. */
+import { plural, stripControl } from '../base/text.ts';
+import type { Progress } from '../run/progress.ts';
+import type { ActiveRun, RunOverview } from './run-overview.ts';
+import { agoText, durationText, elapsedText } from './time-text.ts';
+
+export interface StatusDocument {
+  /** Null when HEAD is detached or the folder has no commit yet. */
+  readonly branch: string | null;
+  readonly runs: readonly ActiveRun[];
+  /** The newest run that is over. */
+  readonly last_run: RunOverview | null;
+  readonly tasks: {
+    readonly total: number;
+    readonly ready: number;
+    readonly in_progress: number;
+    readonly done: number;
+  };
+  readonly agents: readonly never[];
+  /** Runs whose files cannot be read, and why. */
+  readonly unreadable: readonly UnreadableRun[];
+}
+
+export interface UnreadableRun {
+  readonly run: string;
+  readonly code: string;
+  readonly message: string;
+  readonly fix: string;
+}
+
+/** @param nowMs wall clock */
+export function statusLines(status: StatusDocument, nowMs: number): string[] {
+  const lines = [`branch ${status.branch === null ? '(detached)' : stripControl(status.branch)}`];
+  for (const run of status.runs) lines.push('', ...activeRunLines(run, nowMs));
+  if (status.runs.length === 0) lines.push('no run is active');
+  for (const { run, message, fix } of status.unreadable) {
+    lines.push('', `${run}: ${stripControl(message)}`, `  fix: ${stripControl(fix)}`);
+  }
+  if (status.last_run !== null) lines.push('', lastRunLine(status.last_run, nowMs));
+  return lines;
+}
+
+function activeRunLines(run: ActiveRun, nowMs: number): string[] {
+  return [
+    `${run.run}: ${statusWords(run, nowMs)}`,
+    `  ${progressText(run.progress)}`,
+    ...run.waves.filter(({ status }) => isUnderWay(status)).map(waveLine),
+    ...run.running.map((work) => {
+      const name = stripControl(work.name);
+      const again = work.attempt > 1 ? `, attempt ${work.attempt}` : '';
+      const what = run.held_by === null ? 'was running' : 'running';
+      return `  ${what} ${work.kind === 'gate' ? 'gate ' : ''}${name} (${elapsedText(work.elapsed_s * 1000)}${again})`;
+    }),
+    ...run.waiting.map(({ step, message, until }) => {
+      const end = until === null ? '' : ` (until ${until})`;
+      return `  waits for you: ${stripControl(step)}: ${stripControl(message)}${end}`;
+    }),
+    ...(run.next === null ? [] : [`  next: ${run.next}`]),
+  ];
+}
+
+/** `running (process 123, for 3m 20s)`, `interrupted (process gone), last event 5m ago`. */
+export function statusWords(run: RunOverview, nowMs: number): string {
+  if (run.held_by !== null) {
+    const since = elapsedText(nowMs - Date.parse(run.started_at));
+    return `${run.status} (process ${run.held_by.pid}, begun ${since} ago)`;
+  }
+  if (run.abandoned) return 'interrupted (process gone)';
+  if (run.source === 'git') return `${run.status} (as of its newest checkpoint in git)`;
+  return run.status;
+}
+
+/** `3 of 10 steps, 30 %, about 2m left` */
+export function progressText({ done, total, percent, seconds_left }: Progress): string {
+  const left = seconds_left === null ? '' : `, about ${elapsedText(seconds_left * 1000)} left`;
+  return `${done} of ${plural(total, 'step')}, ${percent} %${left}`;
+}
+
+function isUnderWay(status: string): boolean {
+  return status === 'open' || status === 'sealed' || status === 'checkpointing';
+}
+
+function waveLine({ wave, status, ...progress }: ActiveRun['waves'][number]): string {
+  const how = status === 'open' ? '' : `, ${status === 'sealed' ? 'at its gates' : status}`;
+  return `  wave ${wave}: ${progressText(progress)}${how}`;
+}
+
+function lastRunLine(run: RunOverview, nowMs: number): string {
+  const ended = run.ended_at === null ? '' : ` ${agoText(Date.parse(run.ended_at), nowMs)}`;
+  const took = run.duration_s === null ? '' : `, took ${durationText(run.duration_s * 1000)}`;
+  const next = run.next === null ? '' : `\n  next: ${run.next}`;
+  return `last run ${run.run}: ${run.status}${ended}${took}${next}`;
+}
