@@ -1,6 +1,7 @@
 /**
  * run.json: what a run was started with, written once and committed with every checkpoint. A resume
- * reads this and never the workflow file, so that a run goes on as it began.
+ * reads this and never the workflow file, so that a run goes on as it began. It is committed as it is,
+ * so nothing of the machine stands in it: the path of the work tree has a file of its own.
  */
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
@@ -21,8 +22,6 @@ export interface Frozen {
   readonly branch: string | null;
   /** Tree of the user's index at the start; null when it could not be written. */
   readonly index_tree: Oid | null;
-  /** Absolute path of the work tree. Not committed: see committedFrozen. */
-  readonly worktree: string;
   readonly commit_to: 'branch' | 'current';
   readonly inputs: Readonly<Record<string, JsonValue>>;
   readonly workflow: Workflow;
@@ -45,12 +44,6 @@ export function encodeFrozen(frozen: Frozen): string {
     })),
   };
   return `${JSON.stringify({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
-}
-
-/** What goes into a checkpoint: everything but the path of this machine. */
-export function encodeCommittedFrozen(text: string): string {
-  const { worktree: _path, ...rest } = JSON.parse(text) as Record<string, unknown>;
-  return `${JSON.stringify(rest)}\n`;
 }
 
 /** @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_DAMAGED, ORCH_JOURNAL_NEWER */

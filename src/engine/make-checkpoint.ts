@@ -8,11 +8,12 @@ import { sha256 } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
 import { branchOf, committedFolder, sealedRef, segmentName } from '../checkpoint/layout.ts';
 import { type CheckpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
+import type { FilesPort } from '../ports/files.ts';
 import { type RunState, waveOf } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
-import { encodeCommittedFrozen } from './frozen.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
+import type { RunFiles } from './run-files.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
@@ -66,10 +67,14 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
   const { ports, files } = run.parts;
   const folder = committedFolder(run.state.run);
   const segments = readSegments(ports.files, files).slice(0, segmentCount(run.state));
-  const frozen = encodeCommittedFrozen(ports.files.readText(files.frozen) ?? '');
-  const committed = new Map<string, Uint8Array>([[`${folder}/run.json`, bytes(frozen)]]);
+  const frozen = ports.files.read(files.frozen) ?? new Uint8Array();
+  const committed = new Map<string, Uint8Array>([[`${folder}/run.json`, frozen]]);
   for (const segment of segments)
     committed.set(`${folder}/${segmentName(segment.number)}`, segment.bytes);
+  for (const name of changedPlans(ports.files, files)) {
+    const content = ports.files.read(`${files.folder}/${name}`);
+    if (content !== undefined) committed.set(`${folder}/${name}`, content);
+  }
   if (report !== undefined) committed.set(`${folder}/report.md`, bytes(report));
   const wave = waveOf(run.state, open.wave);
   const facts: CheckpointFacts = {
@@ -84,6 +89,11 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
     digest: sha256(...segments.map((segment) => segment.bytes)),
   };
   return { files: committed, facts };
+}
+
+/** Definitions that were accepted after the start; the journal names them. */
+function changedPlans(store: FilesPort, files: RunFiles): string[] {
+  return store.list(files.folder).filter((name) => /^run-\d+\.json$/.test(name));
 }
 
 /** Segments that are complete: one for every checkpoint that was ever started. */

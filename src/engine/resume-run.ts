@@ -13,7 +13,7 @@ import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { staleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
-import type { RunFiles } from './run-files.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
 import { lockRun, type RunHooks } from './start-run.ts';
 import { lockWorkTree, noteRunOfWorkTree, workTreeLockFolder } from './work-tree-lock.ts';
 
@@ -106,17 +106,13 @@ function invalidateAfterRollback(run: LiveRun): void {
   }
 }
 
-/** The run belongs to the work tree it began in. */
+/** The run belongs to the work tree it began in. @throws OrchError ORCH_WORKTREE_GONE */
 export function worktreeOf(ports: Ports, commonDir: string, run: string): string {
-  const { frozen } = readRun(ports.files, commonDir, run);
-  if (!ports.files.exists(frozen.worktree)) {
-    throw new OrchError(
-      'ORCH_WORKTREE_GONE',
-      `the work tree of run ${run} is gone: ${frozen.worktree}`,
-      {
-        fix: `orch show ${run}; its checkpoints are on the branch orch/${run}`,
-      },
-    );
+  const worktree = ports.files.readText(runFiles(commonDir, run).worktree) ?? '';
+  if (worktree === '' || !ports.files.exists(worktree)) {
+    throw new OrchError('ORCH_WORKTREE_GONE', `the work tree of run ${run} is gone: ${worktree}`, {
+      fix: `orch show ${run}; its checkpoints are on the branch orch/${run}`,
+    });
   }
-  return frozen.worktree;
+  return worktree;
 }

@@ -10,6 +10,8 @@ export interface RunFiles {
   readonly run: string;
   readonly folder: string;
   readonly frozen: string;
+  /** Holds the path of the work tree the run belongs to. */
+  readonly worktree: string;
   readonly events: string;
   readonly requests: string;
   readonly exitLog: string;
@@ -31,6 +33,7 @@ export function runFiles(commonDir: string, run: string): RunFiles {
     run,
     folder,
     frozen: `${folder}/run.json`,
+    worktree: `${folder}/worktree`,
     events: `${folder}/events`,
     requests: `${folder}/requests`,
     exitLog: `${folder}/exits.log`,

@@ -101,7 +101,6 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     base: head.oid,
     branch: head.ref,
     index_tree: await git.userIndexTree(),
-    worktree,
     commit_to: request.commitTo,
     inputs: request.inputs,
     workflow: request.workflow,
@@ -113,6 +112,7 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     if (ports.files.exists(files.folder) || (await git.resolve(`refs/heads/orch/${run}`)) !== null)
       continue;
     makeRunFolders(ports.files, files);
+    ports.files.replace(files.worktree, worktree);
     const frozen: Frozen = { ...rest, run };
     if (ports.files.createExclusive(files.frozen, encodeFrozen(frozen))) return frozen;
   }

@@ -10,7 +10,7 @@ import type { RunState } from '../../run/state.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
 import { openProject, templateFolders } from '../open-project.ts';
-import { openRunSession } from '../run-session.ts';
+import { openRunSession, preferSmallHeap } from '../run-session.ts';
 import { branchName, currentBranch, settingsFor } from './run.ts';
 
 export interface ResumeOptions {
@@ -24,6 +24,7 @@ export async function resumeCommand(
   meant: string | undefined,
   options: ResumeOptions,
 ): Promise<void> {
+  preferSmallHeap();
   const { ports, commonDir } = await openProject(context);
   const run = findRun(ports.files, commonDir, meant);
   const root = worktreeOf(ports, commonDir, run);

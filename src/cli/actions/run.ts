@@ -10,7 +10,7 @@ import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
 import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
-import { openRunSession } from '../run-session.ts';
+import { openRunSession, preferSmallHeap } from '../run-session.ts';
 
 /** Between SIGTERM and SIGKILL. */
 const GRACE_MS = 5_000;
@@ -33,6 +33,7 @@ export async function runCommand(
   file: string,
   options: RunOptions,
 ): Promise<void> {
+  preferSmallHeap();
   if (options.detach) {
     const { detachCommand } = await import('./detach.ts');
     return await detachCommand(context);
