@@ -26,6 +26,14 @@ export const ERROR_CODES = {
     meaning: 'Objects of a checkpoint were pruned by someone else while it was written.',
   },
   ORCH_NO_SUCH_CHECKPOINT: { exit: 'usage', meaning: 'The run has no checkpoint of this wave.' },
+  ORCH_NOT_RESTORED: {
+    exit: 'failed',
+    meaning: 'After a rollback some files are not as in the checkpoint; the rescue ref holds them.',
+  },
+  ORCH_CHECKPOINT_DAMAGED: {
+    exit: 'refused',
+    meaning: 'Objects of a checkpoint are missing or not as they were made; nothing was changed.',
+  },
   ORCH_IN_THE_WAY: {
     exit: 'refused',
     meaning: 'Ignored or left-out files would be overwritten; nothing was changed.',

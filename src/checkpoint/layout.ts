@@ -1,9 +1,12 @@
 /** Where a checkpoint keeps what orch knows of its run, and the refs that hold a run's commits. */
 import { encodeIdPart } from '../base/ids.ts';
 
+/** Records of all runs in a tree; no rollback and no restore ever changes what is below it. */
+export const RECORDS_FOLDER = '.orch/runs';
+
 /** Folder of a run inside a checkpoint's tree. */
 export function committedFolder(run: string): string {
-  return `.orch/runs/${run}`;
+  return `${RECORDS_FOLDER}/${run}`;
 }
 
 export function segmentName(number: number): string {

@@ -10,6 +10,7 @@ import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
+import { registerRollback } from './commands/rollback.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerStatus } from './commands/status.ts';
@@ -26,7 +27,14 @@ export interface CommandGroup {
 export const COMMAND_GROUPS: readonly CommandGroup[] = [
   {
     heading: 'The main job:',
-    commands: [registerRun, registerResume, registerCancel, registerApprove, registerReject],
+    commands: [
+      registerRun,
+      registerResume,
+      registerRollback,
+      registerCancel,
+      registerApprove,
+      registerReject,
+    ],
   },
   { heading: 'See:', commands: [registerStatus] },
   { heading: 'Building blocks:', commands: [registerSchema] },

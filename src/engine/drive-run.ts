@@ -19,7 +19,7 @@ import {
   startStep,
 } from './perform-step.ts';
 import { watchRequests } from './requests.ts';
-import { finishRollBack, rollBack } from './roll-back.ts';
+import { rollBack } from './roll-back.ts';
 import { attemptKey, gateAttemptKey } from './run-files.ts';
 import { sealWave } from './seal-wave.ts';
 
@@ -74,7 +74,6 @@ function controlOf(run: LiveRun, attempts: Attempts): RunControl {
 /** Resume is no special case: whatever was begun and has no end yet is taken up where it is. */
 function takeUpOpenIntents(run: LiveRun, attempts: Attempts): void {
   const { state } = run;
-  if (state.rollbackOpen) finishRollBack(run);
   if (state.checkpointOpen) makeCheckpoint(run);
   for (const index of state.running) {
     const node = state.nodes[index];

@@ -6,6 +6,7 @@ import { OrchError } from '../base/errors.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
+import { wavesToRedo } from '../run/set-back.ts';
 import type { RunState } from '../run/state.ts';
 import { applyChanges, type ChangedDefinition } from './accept-changes.ts';
 import { driveRun } from './drive-run.ts';
@@ -13,6 +14,7 @@ import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { staleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
+import { completeRollBack } from './roll-back.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { lockRun, type RunHooks } from './start-run.ts';
 import { lockWorkTree, noteRunOfWorkTree, workTreeLockFolder } from './work-tree-lock.ts';
@@ -74,7 +76,13 @@ export async function resumeRun(
       boot: ports.processes.bootId(),
       retry_failed: retryFailed,
     });
+    await finishRollBack(run);
     invalidateAfterRollback(run);
+  }
+  if (hasFinished(state)) {
+    // Only its rollback was half done.
+    run.parts.journal.close();
+    return { state, resumed: true };
   }
   if (request.changed) applyChanges(run, request.changed);
   await driveRun(run, hooks.control);
@@ -88,22 +96,22 @@ function clearStaleLocks({ files, processes }: Ports, git: GitPort, run: RunFile
   }
 }
 
+/** Before anything else happens in the work tree: its files are not what any step expects. */
+async function finishRollBack(run: LiveRun): Promise<void> {
+  if (run.state.rollbackOpen === undefined) return;
+  run.flush();
+  await completeRollBack(run);
+}
+
+/** Nothing to go on with: the run is over, and no rollback calls for parts of it again. */
 function isDone(state: RunState, request: ResumeRequest): boolean {
   if (state.rollbackOpen || !hasFinished(state)) return false;
-  const standsBehind = state.standsAt !== undefined && state.status !== 'passed';
-  return (
-    !(request.retryFailed && state.status !== 'passed') && !(request.retryFailed && standsBehind)
-  );
+  return !(request.retryFailed && state.status !== 'passed') && wavesToRedo(state).length === 0;
 }
 
 /** The work tree was taken back before some waves: they are to be done again. */
 function invalidateAfterRollback(run: LiveRun): void {
-  const { state } = run;
-  const stands = state.standsAt;
-  if (stands === undefined || hasFinished(state)) return;
-  for (const [wave, { status }] of state.waves.entries()) {
-    if (wave > stands && status !== 'planned') run.record({ type: 'wave.invalidated', wave });
-  }
+  for (const wave of wavesToRedo(run.state)) run.record({ type: 'wave.invalidated', wave });
 }
 
 /** The run belongs to the work tree it began in. @throws OrchError ORCH_WORKTREE_GONE */

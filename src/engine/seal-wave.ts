@@ -63,7 +63,8 @@ async function pin(
   }
 }
 
-async function takeSnapshot(run: LiveRun): Promise<Snapshot> {
+/** The tree of the work tree as it is; to be called inside withIndex. */
+export async function takeSnapshot(run: LiveRun): Promise<Snapshot> {
   return await run.parts.git.snapshot({
     index: run.parts.files.index,
     exclude: [committedFolder(run.state.run)],

@@ -61,6 +61,8 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'wave.started':
       waveOf(state, event.wave).startedAt = event.at;
+      delete state.redoAfter;
+      state.wentBack = false;
       return openWave(state, event.wave);
     case 'step.started':
       return startStep(state, event);
@@ -90,17 +92,20 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       setBackWave(state, event.wave);
       return rebuildReadiness(state);
     case 'rollback.started':
-      state.rollbacks += 1;
+      state.rescues += 1;
       state.rollbackOpen = {
         to: event.to,
         target: event.target,
         rescue: event.rescue,
         rescueCommit: event.rescue_commit,
+        by: event.by ?? 'command',
       };
       return;
     case 'rollback.done':
+      state.wentBack = state.rollbackOpen?.by === 'on_failure';
       delete state.rollbackOpen;
       state.standsAt = event.to;
+      state.redoAfter = event.to;
       return;
     case 'run.waiting':
       state.status = 'waiting';
@@ -112,9 +117,16 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       state.status = event.status;
       state.endedAt = event.at;
       return;
-    case 'run.accepted':
-      state.acceptedAt = event.at;
+    case 'accept.started':
+      state.rescues += 1;
+      state.acceptOpen = { ...event, rescueCommit: event.rescue_commit };
       return;
+    case 'run.accepted': {
+      const { at, how, commit, rescue } = event;
+      delete state.acceptOpen;
+      state.accepted = { at, how, commit, rescue };
+      return;
+    }
     default:
       return unreachable(event);
   }
@@ -125,7 +137,10 @@ function resumeRun(state: RunState, event: RunResumed): void {
   state.epoch = event.epoch;
   state.boot = event.boot;
   if (rebooted) setBackAfterReboot(state);
-  if (event.retry_failed) setBackFailures(state);
+  if (event.retry_failed) {
+    setBackFailures(state);
+    state.wentBack = false;
+  }
   if (rebooted || event.retry_failed) rebuildReadiness(state);
   if (state.status === 'waiting' || state.status === 'interrupted' || event.retry_failed) {
     state.status = 'running';

@@ -38,7 +38,8 @@ export function createState(definition: RunDefinition): RunState {
     cancelled: false,
     keepers: new Map(),
     checkpoints: [],
-    rollbacks: 0,
+    rescues: 0,
+    wentBack: false,
     counts: { passed: 0, failed: 0, skipped: 0, cancelled: 0 },
   };
   rebuildReadiness(state);

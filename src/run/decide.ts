@@ -300,11 +300,7 @@ function endEarly(state: RunState, situation: Situation): Command | undefined {
   }
   const wave = state.waves[state.frontier];
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };
-  if (
-    status === 'failed' &&
-    state.workflow.onFailure === 'rollback' &&
-    state.standsAt === undefined
-  ) {
+  if (status === 'failed' && state.workflow.onFailure === 'rollback' && !state.wentBack) {
     return { type: 'roll-back', to: state.checkpoints.at(-1)?.wave ?? 0 };
   }
   if (wave?.status === 'sealed') return { type: 'close-wave', wave: state.frontier, status };

@@ -182,6 +182,8 @@ export interface RollbackStarted extends Body<'rollback.started'> {
   /** Holds the work tree as it was. */
   readonly rescue: string;
   readonly rescue_commit: Oid;
+  /** Who wanted it: `orch rollback` (also when absent), or `on_failure: rollback`. */
+  readonly by?: 'command' | 'on_failure';
 }
 export interface RollbackDone extends Body<'rollback.done'> {
   readonly to: number;
@@ -197,10 +199,25 @@ export interface RunInterrupted extends Body<'run.interrupted'> {
 export interface RunFinished extends Body<'run.finished'> {
   readonly status: RunEndStatus;
 }
-export interface RunAccepted extends Body<'run.accepted'> {
-  readonly how: 'merge' | 'squash' | 'ff';
+export type AcceptHow = 'merge' | 'squash' | 'ff';
+/** Everything that an interrupted accept needs to be finished; the branch is about to move. */
+export interface AcceptStarted extends Body<'accept.started'> {
+  readonly how: AcceptHow;
+  /** What the branch will stand at. */
   readonly commit: Oid;
+  /** What it stands at now; null in a repository without commits. */
+  readonly head: Oid | null;
+  /** Tree of the checkpoint that is brought. */
+  readonly brought: Oid;
+  /** Holds the index as it was; its second parent, the work tree. */
   readonly rescue: string;
+  readonly rescue_commit: Oid;
+}
+export interface RunAccepted extends Body<'run.accepted'> {
+  readonly how: AcceptHow;
+  readonly commit: Oid;
+  /** Null when nothing had to be moved: the branch had it already. */
+  readonly rescue: string | null;
 }
 
 export type RunEventBody =
@@ -227,6 +244,7 @@ export type RunEventBody =
   | RunWaiting
   | RunInterrupted
   | RunFinished
+  | AcceptStarted
   | RunAccepted;
 
 export interface Stamp {
@@ -265,6 +283,7 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, string>> = {
   'run.waiting': 'Nothing can go on without a person; resume later.',
   'run.interrupted': 'A signal stopped the run; resume goes on.',
   'run.finished': 'The run is over.',
+  'accept.started': 'The index is pinned, and the current branch is about to move.',
   'run.accepted': 'The result is on the current branch.',
 };
 

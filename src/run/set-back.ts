@@ -5,7 +5,15 @@
  * Attempts stay on record; whoever calls this calls rebuildReadiness afterwards.
  */
 import { isLeaf } from '../plan/graph.ts';
-import { hasEnded, type RunState, type StepState, stepStateOf, waveOf } from './state.ts';
+import {
+  type Attempt,
+  gateKey,
+  hasEnded,
+  type RunState,
+  type StepState,
+  stepStateOf,
+  waveOf,
+} from './state.ts';
 
 /** Files of steps that ended after the last seal were never synced; a reboot may have lost them. */
 export function setBackAfterReboot(state: RunState): void {
@@ -51,7 +59,27 @@ export function setBackWave(state: RunState, wave: number): void {
   }
   reopenWave(state, wave);
   waveOf(state, wave).status = 'planned';
-  if (state.status !== 'running') state.status = 'running';
+  state.status = 'running';
+  state.cancelled = false;
+  delete state.endedAt;
+}
+
+/**
+ * Waves that a rollback took back and that were touched before it: they are to be done again when the
+ * run goes on. None for a run that passed: there is nothing to go on with.
+ */
+export function wavesToRedo(state: RunState): number[] {
+  const { redoAfter } = state;
+  if (redoAfter === undefined || state.wentBack || state.status === 'passed') return [];
+  const touched = new Set<number>();
+  for (const [index, { status }] of state.waves.entries()) {
+    if (status !== 'planned') touched.add(index);
+  }
+  for (const node of state.nodes) {
+    // Skipped with the rest of a run that failed, though its wave was never opened.
+    if (isLeaf(node) && hasEnded(stepStateOf(state, node.index).status)) touched.add(node.wave);
+  }
+  return [...touched].filter((wave) => wave > redoAfter).sort((a, b) => a - b);
 }
 
 function reopenWave(state: RunState, index: number): void {
@@ -64,10 +92,13 @@ function reopenWave(state: RunState, index: number): void {
     gate.status = 'pending';
     gate.counted = 0;
     delete gate.retryAtMs;
+    state.runningGates.delete(gateKey(index, gate.name));
+    closeOpenAttempt(gate.attempts.at(-1));
   }
 }
 
 function setBack(step: StepState): void {
+  closeOpenAttempt(step.attempts.at(-1));
   step.status = 'pending';
   step.counted = 0;
   step.outputs = {};
@@ -76,4 +107,9 @@ function setBack(step: StepState): void {
   delete step.retryAtMs;
   delete step.waitingUntilMs;
   delete step.waitingFor;
+}
+
+/** Nobody waits any more for an attempt that was under way when its work was taken back. */
+function closeOpenAttempt(attempt: Attempt | undefined): void {
+  if (attempt?.status === 'running' || attempt?.status === 'waiting') attempt.status = 'cancelled';
 }

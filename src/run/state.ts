@@ -9,7 +9,7 @@
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
-import type { CacheUse, Failure, RunEndStatus, StepEndStatus } from './events.ts';
+import type { AcceptHow, CacheUse, Failure, RunEndStatus, StepEndStatus } from './events.ts';
 import { ReadyQueue } from './ready-queue.ts';
 
 export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
@@ -164,11 +164,30 @@ export interface RunState {
     readonly target: Oid;
     readonly rescue: string;
     readonly rescueCommit: Oid;
+    readonly by: 'command' | 'on_failure';
   };
   /** Wave whose tree the work tree was last known to have after a rollback; absent: the newest. */
   standsAt?: number;
-  rollbacks: number;
-  acceptedAt?: string;
+  /** Waves after this one are to be done again when the run goes on: the work tree was taken back. */
+  redoAfter?: number;
+  /** `on_failure: rollback` was carried out; only a retry goes on from there. */
+  wentBack: boolean;
+  /** Refs under refs/orch/rescue that the journal names. */
+  rescues: number;
+  acceptOpen?: {
+    readonly how: AcceptHow;
+    readonly commit: Oid;
+    readonly head: Oid | null;
+    readonly brought: Oid;
+    readonly rescue: string;
+    readonly rescueCommit: Oid;
+  };
+  accepted?: {
+    readonly at: string;
+    readonly how: AcceptHow;
+    readonly commit: Oid;
+    readonly rescue: string | null;
+  };
   counts: { passed: number; failed: number; skipped: number; cancelled: number };
 }
 

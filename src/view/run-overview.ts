@@ -138,7 +138,7 @@ function nextCommand(state: RunState, source: RunFacts['source']): string | null
     case 'interrupted':
       return `orch resume ${run}`;
     case 'passed':
-      return state.acceptedAt === undefined ? `orch accept ${run}` : `orch show ${run}`;
+      return state.accepted === undefined ? `orch accept ${run}` : `orch show ${run}`;
     default:
       return `orch show ${run}`;
   }

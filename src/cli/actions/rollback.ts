@@ -1,0 +1,37 @@
+/** The work of `orch rollback`. */
+import { findRun } from '../../engine/read-run.ts';
+import { worktreeOf } from '../../engine/resume-run.ts';
+import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
+import type { RollbackOptions } from '../commands/rollback.ts';
+import type { CliContext } from '../context.ts';
+import { openProject } from '../open-project.ts';
+
+export async function rollbackCommand(
+  context: CliContext,
+  meant: string | undefined,
+  { to }: RollbackOptions,
+): Promise<void> {
+  const { ports, commonDir } = await openProject(context);
+  const run = findRun(ports.files, commonDir, meant);
+  const git = await ports.openGit(worktreeOf(ports, commonDir, run));
+  const result = await rollbackRun(ports, git, { run, to });
+  const { restored, tree, rescue } = result;
+  context.printResult(
+    () => ({ run, restored, tree, to, rescue }),
+    () => describe(result),
+  );
+}
+
+function describe({ run, restored, to, rescue, others, isResumable, ...rest }: RolledBack): string {
+  const [other] = others.slice(-1);
+  const next = [
+    ...(isResumable ? [`orch resume ${run}`] : []),
+    ...(other === undefined ? [] : [`orch rollback ${run} --to ${other}`]),
+  ];
+  return [
+    `${rest.finished ? 'finished the rollback' : 'rolled back'} to wave ${to} of ${run} (${restored.slice(0, 12)})`,
+    `  before: ${rescue}`,
+    `  what that had: git diff HEAD ${rescue}`,
+    ...(next.length === 0 ? [] : [`  next: ${next.join(', or: ')}`]),
+  ].join('\n');
+}

@@ -1,0 +1,65 @@
+/**
+ * A run in the hands of a command that changes it without driving it: its lock and that of its work
+ * tree are taken, its journal can be written, no step is started. A checkpoint that a crash cut short
+ * is finished first, so that the command finds the record whole.
+ */
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import { JournalWriter } from './journal.ts';
+import { LiveRun, type RunSettings } from './live-run.ts';
+import { makeCheckpoint } from './make-checkpoint.ts';
+import { readRun } from './read-run.ts';
+import { lockRun } from './start-run.ts';
+import { lockWorkTree } from './work-tree-lock.ts';
+
+/** Nothing is run, so nothing of this matters. */
+const NO_SETTINGS: RunSettings = {
+  useCache: false,
+  refresh: [],
+  graceMs: 0,
+  maxLogBytes: Number.MAX_SAFE_INTEGER,
+  environment: {},
+};
+
+/**
+ * @param git of the work tree that the command changes; usually the one that the run began in
+ * @param what the command does, for whoever is refused meanwhile: `rollback`
+ * @throws OrchError ORCH_LOCKED with who holds it, ORCH_STEPS_RUNNING when steps of an interrupted run
+ *   are still at work there
+ */
+export async function withHeldRun<T>(
+  ports: Ports,
+  git: GitPort,
+  { id, what }: { readonly id: string; readonly what: string },
+  work: (run: LiveRun) => Promise<T>,
+): Promise<T> {
+  const { commonDir, worktree } = git.repository;
+  const before = readRun(ports.files, commonDir, id);
+  using _worktree = lockWorkTree(ports, git.repository, `${what} ${id}`);
+  using _run = lockRun(ports, before.files, before.state.epoch);
+  // Read again: what the last holder wrote before it let go counts.
+  const { files, frozen, journal, state } = readRun(ports.files, commonDir, id);
+  const run = new LiveRun({
+    ports,
+    git,
+    workTree: ports.openWorkTree(worktree),
+    files,
+    frozen,
+    settings: NO_SETTINGS,
+    state,
+    journal: new JournalWriter(ports.files, files, journal),
+    observe: () => {},
+  });
+  try {
+    if (state.checkpointOpen) await finishCheckpoint(run);
+    return await work(run);
+  } finally {
+    run.parts.journal.close();
+  }
+}
+
+async function finishCheckpoint(run: LiveRun): Promise<void> {
+  makeCheckpoint(run);
+  await run.takeFacts(undefined);
+  run.flush();
+}
