@@ -16,13 +16,8 @@ export interface TemporaryIndex extends Disposable {
 
 let count = 0;
 
-/** The folder of this worktree in which orch keeps what lives shorter than a command. */
-export function temporaryFolder(repository: Repository): string {
-  return join(repository.gitDir, 'orch', 'tmp');
-}
-
 export function makeTemporaryIndex(repository: Repository): TemporaryIndex {
-  const folder = temporaryFolder(repository);
+  const folder = join(repository.gitDir, 'orch', 'tmp');
   try {
     makeFolder(folder);
     removeOrphans(folder);

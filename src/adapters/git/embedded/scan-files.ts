@@ -166,7 +166,9 @@ function refuseConversion(scan: Scan, path: BytePath): void {
 }
 
 function look(scan: Scan, path: BytePath): BigIntStats | undefined {
-  return lstatSync(absolutePath(scan.top, path), { bigint: true, throwIfNoEntry: false });
+  return orUnreadable(path, () =>
+    lstatSync(absolutePath(scan.top, path), { bigint: true, throwIfNoEntry: false }),
+  );
 }
 
 function readFolder(scan: Scan, folder: BytePath) {
