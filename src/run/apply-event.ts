@@ -1,6 +1,9 @@
 /**
  * Folds one event into the state, which it owns and changes. Resume is this function over the
  * journal, and nothing else.
+ *
+ * An event that cannot follow on what has happened is refused, so that a mistake of the engine stops
+ * the run before it is written rather than becomes its history.
  */
 import { unreachable } from '../base/errors.ts';
 import type {
@@ -11,19 +14,23 @@ import type {
   PlanExpanded,
   RequestReceived,
   RunEvent,
+  RunEventBody,
   RunResumed,
   StepFinished,
   StepSkipped,
   StepStarted,
   StepWaiting,
 } from './events.ts';
+import { hasFailedGate } from './judge.ts';
 import {
   endStep,
   expandMatrixNode,
+  keepWaiting,
   occupy,
   openWave,
   rebuildReadiness,
   requeue,
+  restartQueueClocks,
   vacate,
 } from './readiness.ts';
 import { setBackAfterReboot, setBackFailures, setBackWave } from './set-back.ts';
@@ -33,13 +40,17 @@ import {
   gateOf,
   nodeOf,
   type RunState,
+  type StepState,
+  type StepStatus,
   stepStateOf,
+  type WaveStatus,
   waveOf,
 } from './state.ts';
 
-/** @throws Error when the event does not fit the plan; the journal's checksums hold, so that is a bug */
+/** @throws Error when the event does not fit plan and state; the journal's checksums hold, so that is a bug */
 export function applyEvent(state: RunState, event: RunEvent): void {
   state.seq = event.seq;
+  state.atMs = Math.max(state.atMs, Date.parse(event.at));
   switch (event.type) {
     case 'run.started':
       state.startedAt = event.at;
@@ -60,7 +71,9 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'plan.changed': // The engine has put the new plan in place (create-state.ts, replacePlan).
       return;
     case 'wave.started':
+      expectWave(state, event, 'planned');
       waveOf(state, event.wave).startedAt = event.at;
+      delete state.standsAt;
       delete state.redoAfter;
       state.wentBack = false;
       return openWave(state, event.wave);
@@ -73,6 +86,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'step.skipped':
       return skipStep(state, event);
     case 'wave.sealed':
+      expectWave(state, event, 'open');
       waveOf(state, event.wave).status = 'sealed';
       waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree };
       return;
@@ -142,6 +156,7 @@ function resumeRun(state: RunState, event: RunResumed): void {
     state.wentBack = false;
   }
   if (rebooted || event.retry_failed) rebuildReadiness(state);
+  else restartQueueClocks(state);
   if (state.status === 'waiting' || state.status === 'interrupted' || event.retry_failed) {
     state.status = 'running';
     delete state.endedAt;
@@ -170,8 +185,11 @@ function expandPlan(state: RunState, event: PlanExpanded): void {
 function startStep(state: RunState, event: StepStarted): void {
   const node = nodeOf(state, event.step);
   const step = stepStateOf(state, node.index);
+  expectStep(event, step, 'pending');
+  expectNext(event, step);
   step.status = 'running';
   delete step.retryAtMs;
+  delete step.startUntilMs;
   step.attempts.push(newAttempt(event));
   occupy(state, node);
 }
@@ -184,16 +202,19 @@ function newAttempt(event: StepStarted | GateStarted): Attempt {
 function waitForPerson(state: RunState, event: StepWaiting & { readonly at: string }): void {
   const node = nodeOf(state, event.step);
   const step = stepStateOf(state, node.index);
+  expectStep(event, step, 'pending');
+  expectNext(event, step);
   step.status = 'waiting';
   step.waitingFor = event.message;
   if (event.until !== undefined) step.waitingUntilMs = Date.parse(event.until);
   step.attempts.push({ n: event.attempt, status: 'waiting', startedAt: event.at });
-  state.waiting.add(node.index);
+  keepWaiting(state, node.index);
 }
 
 function finishStep(state: RunState, event: StepFinished & { readonly at: string }): void {
   const node = nodeOf(state, event.step);
   const step = stepStateOf(state, node.index);
+  expectStep(event, step, 'running', 'waiting');
   vacate(state, node);
   state.waiting.delete(node.index);
   closeAttempt(step.attempts.at(-1), event);
@@ -202,6 +223,7 @@ function finishStep(state: RunState, event: StepFinished & { readonly at: string
   else if (failure !== 'interrupted') step.counted += 1;
   if (event.retry_at !== undefined || failure === 'interrupted') {
     step.status = 'pending';
+    step.outputs = {};
     if (event.retry_at !== undefined) step.retryAtMs = Date.parse(event.retry_at);
     return requeue(state, node.index);
   }
@@ -214,8 +236,8 @@ function closeAttempt(
   attempt: Attempt | undefined,
   event: (StepFinished | GateFinished) & { readonly at: string },
 ): void {
-  if (attempt === undefined)
-    throw new Error(`an attempt ended that never started: ${JSON.stringify(event)}`);
+  if (attempt === undefined || attempt.n !== event.attempt)
+    throw misfit(event, `the last attempt is ${attempt?.n ?? 'none'}`);
   attempt.status = event.status;
   attempt.endedAt = event.at;
   attempt.exitCode = event.exit_code;
@@ -229,6 +251,9 @@ function closeAttempt(
 function skipStep(state: RunState, event: StepSkipped): void {
   const node = nodeOf(state, event.step);
   const step = stepStateOf(state, node.index);
+  expectStep(event, step, 'pending');
+  delete step.retryAtMs;
+  delete step.startUntilMs;
   step.status = 'skipped';
   step.skipped = { reason: event.reason, detail: event.detail };
   endStep(state, node.index);
@@ -236,6 +261,8 @@ function skipStep(state: RunState, event: StepSkipped): void {
 
 function startGate(state: RunState, event: GateStarted): void {
   const gate = gateOf(state, event.wave, event.gate);
+  if (gate.status !== 'pending') throw misfit(event, `the gate is ${gate.status}`);
+  expectNext(event, gate);
   gate.status = 'running';
   delete gate.retryAtMs;
   gate.attempts.push(newAttempt(event));
@@ -244,6 +271,7 @@ function startGate(state: RunState, event: GateStarted): void {
 
 function finishGate(state: RunState, event: GateFinished & { readonly at: string }): void {
   const gate = gateOf(state, event.wave, event.gate);
+  if (gate.status !== 'running') throw misfit(event, `the gate is ${gate.status}`);
   closeAttempt(gate.attempts.at(-1), event);
   state.runningGates.delete(gateKey(event.wave, event.gate));
   const failure = event.failure?.kind;
@@ -252,9 +280,16 @@ function finishGate(state: RunState, event: GateFinished & { readonly at: string
   const again = event.retry_at !== undefined || failure === 'interrupted';
   gate.status = again ? 'pending' : event.status;
   if (event.retry_at !== undefined) gate.retryAtMs = Date.parse(event.retry_at);
+  const wave = waveOf(state, event.wave);
+  if (!hasFailedGate(wave)) return;
+  wave.failed = true;
+  state.failing = true;
+  state.gateFailed = true;
 }
 
 function startCheckpoint(state: RunState, event: CheckpointStarted): void {
+  expectWave(state, event, 'sealed');
+  if (state.checkpointOpen) throw misfit(event, `that of ${state.checkpointOpen.wave} is open`);
   waveOf(state, event.wave).status = 'checkpointing';
   waveOf(state, event.wave).behind = true;
   state.checkpointOpen = {
@@ -271,8 +306,33 @@ function createCheckpoint(
   state: RunState,
   event: CheckpointCreated & { readonly at: string },
 ): void {
-  const tree = state.checkpointOpen?.tree ?? '';
-  state.checkpoints.push({ wave: event.wave, commit: event.commit, tree, at: event.at });
+  const open = state.checkpointOpen;
+  if (open?.wave !== event.wave) throw misfit(event, `the open one is ${open?.wave ?? 'none'}`);
+  state.checkpoints.push({ wave: event.wave, commit: event.commit, tree: open.tree, at: event.at });
   delete state.checkpointOpen;
-  delete state.standsAt;
+}
+
+function expectStep(event: RunEventBody, { status }: StepState, ...wanted: StepStatus[]): void {
+  if (!wanted.includes(status)) throw misfit(event, `the step is ${status}`);
+}
+
+function expectNext(
+  event: StepStarted | StepWaiting | GateStarted,
+  { attempts }: { readonly attempts: readonly Attempt[] },
+): void {
+  if (event.attempt !== attempts.length + 1)
+    throw misfit(event, `there were ${attempts.length} attempts`);
+}
+
+function expectWave(
+  state: RunState,
+  event: RunEventBody & { readonly wave: number },
+  wanted: WaveStatus,
+): void {
+  const { status } = waveOf(state, event.wave);
+  if (status !== wanted) throw misfit(event, `the wave is ${status}`);
+}
+
+function misfit(event: RunEventBody, because: string): Error {
+  return new Error(`an event does not fit, ${because}: ${JSON.stringify(event).slice(0, 300)}`);
 }

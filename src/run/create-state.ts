@@ -1,9 +1,9 @@
 /** The state of a run before its first event: everything pending, nothing open. */
-import { childrenOf, dependentsOf } from '../plan/graph.ts';
 import type { Plan, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
+import { newAgenda } from './agenda.ts';
 import { rebuildReadiness } from './readiness.ts';
-import { newAgenda, newStepState, type RunState, type WaveState } from './state.ts';
+import { type GateState, newStepState, type RunState, type WaveState } from './state.ts';
 
 export interface RunDefinition {
   readonly run: string;
@@ -18,11 +18,18 @@ export function createState(definition: RunDefinition): RunState {
     ...definition,
     status: 'running',
     seq: 0,
+    atMs: 0,
     epoch: 0,
     boot: '',
     base: null,
     startedAt: '',
-    ...graphOf(plan),
+    nodes: [...plan.nodes],
+    steps: plan.nodes.map(newStepState),
+    dependents: [],
+    children: [],
+    openNeeds: [],
+    openChildren: [],
+    retired: new Map(),
     indexOf: new Map(plan.nodes.map((node) => [node.id, node.index])),
     scopes: new Map(),
     waves: [newWave(null), ...plan.waves.map(newWave)],
@@ -35,6 +42,7 @@ export function createState(definition: RunDefinition): RunState {
     cleanupOpen: 0,
     leaves: 0,
     failing: false,
+    gateFailed: false,
     cancelled: false,
     keepers: new Map(),
     checkpoints: [],
@@ -52,44 +60,31 @@ export function replacePlan(state: RunState, workflow: Workflow, plan: Plan): vo
   const waves = state.waves;
   state.workflow = workflow;
   state.plan = plan;
-  Object.assign(state, graphOf(plan));
+  state.nodes = [...plan.nodes];
+  state.steps = plan.nodes.map(({ id }) => before.get(id) ?? newStepState());
   state.indexOf.clear();
-  for (const node of plan.nodes) {
-    state.indexOf.set(node.id, node.index);
-    state.steps[node.index] = before.get(node.id) ?? newStepState();
-  }
+  for (const { id, index } of plan.nodes) state.indexOf.set(id, index);
   state.waves = [null, ...plan.waves].map((wave, index) => {
     const old = waves[index];
     if (old === undefined) return newWave(wave);
-    return {
-      ...old,
-      plan: wave,
-      gates: old.status === 'planned' ? newWave(wave).gates : old.gates,
-    };
+    const gates = newGates(wave);
+    const known = new Map(old.gates.map((gate) => [gate.name, gate]));
+    return { ...old, plan: wave, gates: gates.map((gate) => known.get(gate.name) ?? gate) };
   });
   rebuildReadiness(state);
 }
 
 function newWave(plan: PlanWave | null): WaveState {
-  const gates = (plan?.gates ?? []).map((gate) => ({
-    name: gate.name,
-    status: 'pending' as const,
+  const gates = newGates(plan);
+  return { plan, status: 'planned', open: 0, failed: false, behind: false, gates };
+}
+
+function newGates(plan: PlanWave | null): GateState[] {
+  return (plan?.gates ?? []).map(({ name }) => ({
+    name,
+    status: 'pending',
     attempts: [],
     counted: 0,
     crashes: 0,
   }));
-  return { plan, status: 'planned', open: 0, failed: false, behind: false, gates };
-}
-
-function graphOf(
-  plan: Plan,
-): Pick<RunState, 'nodes' | 'dependents' | 'children' | 'steps' | 'openNeeds' | 'openChildren'> {
-  return {
-    nodes: [...plan.nodes],
-    dependents: dependentsOf(plan.nodes),
-    children: childrenOf(plan.nodes),
-    steps: plan.nodes.map(newStepState),
-    openNeeds: plan.nodes.map(() => 0),
-    openChildren: plan.nodes.map(() => 0),
-  };
 }

@@ -1,41 +1,37 @@
 /**
- * Which steps may go on now that others have ended: counts of open needs, trigger rules, `when`,
- * nested workflows and matrices. Each step is judged once, when its last need ends and its wave is
- * open; what comes of it is put on the agenda.
+ * Which steps may go on now that others have ended: counts of open needs, nested workflows and
+ * matrices. Each step is judged (judge.ts) once, when its last need has ended and its wave is open;
+ * what comes of it is put on the agenda. A step that is to be tried again is judged again, because
+ * what it needs may have been done again too.
  *
  * Nodes that stand for several steps (a matrix, a nested workflow) have no events: they open and end
  * here, as a consequence of their parts.
  */
 import { messageOf, unreachable } from '../base/errors.ts';
-import { isLeaf } from '../plan/graph.ts';
+import { childrenOf, dependentsOf, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import { evaluateCondition } from '../workflow/expressions.ts';
-import type { Failure } from './events.ts';
-import { pushHeap } from './ready-queue.ts';
-import { contextOf, evaluateNestedOutputs, evaluateScope } from './scope.ts';
+import { newAgenda } from './agenda.ts';
+import { addInstances, dropIdleInstances } from './expand.ts';
 import {
-  hasEnded,
-  newAgenda,
-  type RunState,
-  type SkipReason,
-  type StepState,
-  stepStateOf,
-  waveOf,
-} from './state.ts';
-
-type Verdict =
-  | { readonly go: true }
-  | { readonly go: false; readonly reason: SkipReason; readonly detail: string }
-  | { readonly go: false; readonly reason: 'failure'; readonly failure: Failure };
+  effectiveStatus,
+  hasFailedGate,
+  isCleanup,
+  mayFail,
+  overall,
+  type Verdict,
+  verdictOn,
+} from './judge.ts';
+import { evaluateNestedOutputs, evaluateScope } from './scope.ts';
+import { hasEnded, type RunState, type StepState, stepStateOf, waveOf } from './state.ts';
 
 /** Takes a leaf step that has just ended into account: frees what waited for it. */
 export function endStep(state: RunState, index: number): void {
   const node = state.nodes[index] as PlanNode;
   const step = stepStateOf(state, index);
   waveOf(state, node.wave).open -= 1;
-  if (isCleanup(node)) state.cleanupOpen -= 1;
+  if (isCleanup(state, node)) state.cleanupOpen -= 1;
   count(state, step);
-  if (step.status === 'failed' && !node.step.continueOnError) {
+  if (step.status === 'failed' && !mayFail(state, node)) {
     state.failing = true;
     waveOf(state, node.wave).failed = true;
   }
@@ -57,46 +53,19 @@ export function expandMatrixNode(
   instances: readonly Pick<PlanNode, 'id' | 'matrix'>[],
 ): void {
   const dynamic = state.nodes[index] as PlanNode;
-  const first = state.nodes.length;
-  for (const [offset, { id, matrix }] of instances.entries()) {
-    const node: PlanNode = {
-      ...dynamic,
-      index: first + offset,
-      id,
-      kind: 'step',
-      matrixNode: index,
-      ...(matrix && { matrix }),
-    };
-    addNode(state, node);
-    state.dependents[node.index]?.push(index);
-  }
-  const indices = instances.map((_, offset) => first + offset);
-  state.nodes[index] = { ...dynamic, kind: 'matrix', needs: indices };
-  state.openNeeds[index] = indices.length;
+  const indices = addInstances(state, index, instances);
   waveOf(state, dynamic.wave).open += indices.length - 1;
   state.leaves += indices.length - 1;
-  if (isCleanup(dynamic)) state.cleanupOpen += indices.length - 1;
+  if (isCleanup(state, dynamic)) state.cleanupOpen += indices.length - 1;
   for (const instance of indices) judge(state, state.nodes[instance] as PlanNode);
 }
 
-function addNode(state: RunState, node: PlanNode): void {
-  state.nodes.push(node);
-  state.dependents.push([]);
-  state.children.push([]);
-  state.steps.push({ status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} });
-  state.openNeeds.push(0);
-  state.openChildren.push(0);
-  state.indexOf.set(node.id, node.index);
-  if (node.parent === undefined) return;
-  state.children[node.parent]?.push(node.index);
-  state.openChildren[node.parent] = (state.openChildren[node.parent] ?? 0) + 1;
-}
-
 /**
- * Derives everything from the statuses of leaf steps alone: at the start (all pending), and when
- * steps have been set back (a retry of a failed run, a rollback, a reboot, a changed plan).
+ * Derives everything from the statuses of leaf steps and gates alone: at the start (all pending), and
+ * when steps have been set back (a retry of a failed run, a rollback, a reboot, a changed plan).
  */
 export function rebuildReadiness(state: RunState): void {
+  dropIdleInstances(state);
   resetDerived(state);
   const ended: number[] = [];
   for (const node of state.nodes) {
@@ -104,18 +73,20 @@ export function rebuildReadiness(state: RunState): void {
     if (!isLeaf(node)) {
       step.status = 'pending';
       step.outputs = {};
+      delete step.skipped;
       continue;
     }
     waveOf(state, node.wave).open += 1;
     state.leaves += 1;
-    if (isCleanup(node)) state.cleanupOpen += 1;
+    if (isCleanup(state, node)) state.cleanupOpen += 1;
     if (hasEnded(step.status)) ended.push(node.index);
-    if (step.status === 'failed' && !node.step.continueOnError) state.failing = true;
+    if (step.status === 'failed' && !mayFail(state, node)) state.failing = true;
     if (step.status === 'running') occupy(state, node);
-    if (step.status === 'waiting') state.waiting.add(node.index);
-    if (step.status === 'waiting' && step.answer) state.agenda.answers.push(node.index);
+    if (step.status === 'waiting') keepWaiting(state, node.index);
   }
-  for (const node of state.nodes) if (state.openNeeds[node.index] === 0) settle(state, node.index);
+  // Listed first: settling one node settles others, and none may be settled twice.
+  const free = state.nodes.filter(({ index }) => state.openNeeds[index] === 0);
+  for (const { index } of free) settle(state, index);
   for (const index of ended) endStep(state, index);
 }
 
@@ -129,17 +100,20 @@ function resetDerived(state: RunState): void {
   state.counts = { passed: 0, failed: 0, skipped: 0, cancelled: 0 };
   state.cleanupOpen = 0;
   state.leaves = 0;
-  state.failing = false;
   for (const wave of state.waves) {
     wave.open = 0;
-    wave.failed = false;
+    wave.failed = hasFailedGate(wave);
   }
+  state.gateFailed = state.waves.some((wave) => wave.failed);
+  state.failing = state.gateFailed;
   const planned = state.waves.findIndex((wave) => !wave.behind);
   state.frontier = planned === -1 ? state.waves.length : planned;
-  for (const node of state.nodes) {
-    state.openNeeds[node.index] = node.needs.length + (node.parent === undefined ? 0 : 1);
-    state.openChildren[node.index] = state.children[node.index]?.length ?? 0;
-  }
+  state.dependents = dependentsOf(state.nodes);
+  state.children = childrenOf(state.nodes);
+  state.openNeeds = state.nodes.map(
+    ({ needs, parent }) => needs.length + (parent === undefined ? 0 : 1),
+  );
+  state.openChildren = state.children.map((children) => children.length + 1);
 }
 
 /** Slot and pools of a step that runs. */
@@ -158,25 +132,37 @@ function usePools(state: RunState, node: PlanNode, sign: 1 | -1): void {
   }
 }
 
-/** A step set back to pending after an attempt goes on where its needs had already ended. */
+/** A step waits for a person, or for its answer to be taken up. */
+export function keepWaiting(state: RunState, index: number): void {
+  const { waitingUntilMs, answer } = stepStateOf(state, index);
+  state.waiting.add(index);
+  if (waitingUntilMs !== undefined)
+    state.agenda.deadlines.set({ node: index, atMs: waitingUntilMs });
+  if (answer) state.agenda.answers.push(index);
+}
+
+/** A step set back to pending after an attempt; what it needs may have been set back as well. */
 export function requeue(state: RunState, index: number): void {
-  const step = stepStateOf(state, index);
-  const node = state.nodes[index] as PlanNode;
-  if (step.retryAtMs === undefined) state.agenda.ready.push(node);
-  else
-    pushHeap(
-      state.agenda.retries,
-      { node: index, atMs: step.retryAtMs },
-      (a, b) => a.atMs < b.atMs,
-    );
+  if (state.openNeeds[index] === 0) settle(state, index);
+}
+
+/** While orch was away nothing could be started: patience for the queue begins anew. */
+export function restartQueueClocks(state: RunState): void {
+  for (const { node, atMs } of [...state.agenda.deadlines.all()]) {
+    if (stepStateOf(state, node).startUntilMs === atMs)
+      limitQueue(state, state.nodes[node] as PlanNode);
+  }
 }
 
 function release(state: RunState, node: PlanNode): void {
   for (const dependent of state.dependents[node.index] ?? []) needEnded(state, dependent);
-  if (node.parent === undefined) return;
-  const open = (state.openChildren[node.parent] ?? 0) - 1;
-  state.openChildren[node.parent] = open;
-  if (open === 0) endNested(state, state.nodes[node.parent] as PlanNode);
+  if (node.parent !== undefined) partEnded(state, node.parent);
+}
+
+function partEnded(state: RunState, nested: number): void {
+  const open = (state.openChildren[nested] ?? 0) - 1;
+  state.openChildren[nested] = open;
+  if (open === 0) endNested(state, state.nodes[nested] as PlanNode);
 }
 
 function needEnded(state: RunState, index: number): void {
@@ -197,7 +183,6 @@ function settle(state: RunState, index: number): void {
       return openNested(state, node, step);
     case 'step':
     case 'dynamic':
-      if (step.status !== 'pending') return;
       if (waveOf(state, node.wave).status === 'open') return judge(state, node);
       state.agenda.parked[node.wave]?.push(index);
       return;
@@ -208,71 +193,38 @@ function settle(state: RunState, index: number): void {
 
 function judge(state: RunState, node: PlanNode): void {
   const { agenda } = state;
-  const step = stepStateOf(state, node.index);
-  if (step.attempts.length > 0) return requeue(state, node.index); // Judged before its first attempt.
+  const { index } = node;
+  const step = stepStateOf(state, index);
+  if (step.status !== 'pending') return;
   const verdict = verdictOn(state, node);
   if (!verdict.go) {
     if (verdict.reason === 'failure')
-      agenda.failures.push({ node: node.index, failure: verdict.failure });
-    else agenda.skips.push({ node: node.index, ...verdict });
-  } else if (node.kind === 'dynamic') agenda.expansions.push(node.index);
-  else if (node.step.kind === 'approval') agenda.approvals.push(node.index);
-  else agenda.ready.push(node);
+      agenda.failures.push({ node: index, failure: verdict.failure });
+    else agenda.skips.push({ node: index, reason: verdict.reason, detail: verdict.detail });
+  } else if (node.kind === 'dynamic') agenda.expansions.push(index);
+  else if (node.step.kind === 'approval') agenda.approvals.push(index);
+  else {
+    if (step.retryAtMs === undefined) agenda.ready.push(node);
+    else agenda.retries.set({ node: index, atMs: step.retryAtMs });
+    limitQueue(state, node);
+  }
 }
 
-function verdictOn(state: RunState, node: PlanNode): Verdict {
-  const parent = node.parent === undefined ? undefined : stepStateOf(state, node.parent);
-  if (parent?.status === 'failed') {
-    return {
-      go: false,
-      reason: 'failure',
-      failure: { kind: 'expression', message: parent.skipped?.detail ?? '' },
-    };
-  }
-  if (parent?.status === 'skipped')
-    return { go: false, reason: 'parent', detail: parent.skipped?.detail ?? '' };
-  const broken = brokenRule(state, node);
-  if (broken !== undefined) return { go: false, reason: 'needs', detail: broken };
-  if (state.failing && state.workflow.failFast && !isCleanup(node)) {
-    return { go: false, reason: 'fail_fast', detail: 'another step failed' };
-  }
-  const { when } = node.step;
-  if (when === undefined || node.kind === 'dynamic') return { go: true };
-  try {
-    if (evaluateCondition(when, contextOf(state, node, [when]))) return { go: true };
-  } catch (error) {
-    const message = `when: ${messageOf(error)}`;
-    return { go: false, reason: 'failure', failure: { kind: 'expression', message } };
-  }
-  return { go: false, reason: 'when', detail: when };
-}
-
-/** Why the trigger rule does not hold, in words; undefined when it does. */
-function brokenRule(state: RunState, node: PlanNode): string | undefined {
-  const { triggerRule } = node.step;
-  if (triggerRule === 'all_done') return undefined;
-  // An instance of an expanded matrix stands for its definition, whose needs were the matrix's own.
-  let oneSucceeded = node.needs.length === 0;
-  for (const need of node.needs) {
-    const status = effectiveStatus(state, need);
-    if (status === 'passed') oneSucceeded = true;
-    else if (triggerRule === 'all_success') return `${state.nodes[need]?.id} ${status}`;
-    else if (triggerRule === 'none_failed' && status !== 'skipped')
-      return `${state.nodes[need]?.id} ${status}`;
-  }
-  return triggerRule === 'one_success' && !oneSucceeded ? 'none of its needs passed' : undefined;
-}
-
-/** A failure that `continue_on_error` allows counts as passed for those who need the step. */
-function effectiveStatus(state: RunState, index: number): string {
-  const { status } = stepStateOf(state, index);
-  const node = state.nodes[index] as PlanNode;
-  if (status === 'failed' && node.step.continueOnError) return 'passed';
-  return status;
+function limitQueue(state: RunState, node: PlanNode): void {
+  const { queueMs } = node.step.timeout;
+  if (queueMs === undefined) return;
+  const step = stepStateOf(state, node.index);
+  step.startUntilMs = Math.max(state.atMs, step.retryAtMs ?? 0) + queueMs;
+  state.agenda.deadlines.set({ node: node.index, atMs: step.startUntilMs });
 }
 
 function openNested(state: RunState, node: PlanNode, step: StepState): void {
-  const verdict = verdictOn(state, node);
+  enter(state, node, step, verdictOn(state, node));
+  for (const child of state.children[node.index] ?? []) needEnded(state, child);
+  partEnded(state, node.index);
+}
+
+function enter(state: RunState, node: PlanNode, step: StepState, verdict: Verdict): void {
   step.status = 'running';
   if (verdict.go) {
     try {
@@ -288,7 +240,6 @@ function openNested(state: RunState, node: PlanNode, step: StepState): void {
     step.status = 'skipped';
     step.skipped = { reason: verdict.reason, detail: verdict.detail };
   }
-  for (const child of state.children[node.index] ?? []) needEnded(state, child);
 }
 
 function endNested(state: RunState, node: PlanNode): void {
@@ -309,19 +260,6 @@ function nestedOutputs(state: RunState, node: PlanNode): Record<string, string> 
   } catch {
     return {};
   }
-}
-
-/** One status for many: the worst, and skipped only when all were. */
-function overall(statuses: readonly string[]): 'passed' | 'failed' | 'cancelled' | 'skipped' {
-  if (statuses.includes('failed')) return 'failed';
-  if (statuses.includes('cancelled')) return 'cancelled';
-  return statuses.length > 0 && statuses.every((status) => status === 'skipped')
-    ? 'skipped'
-    : 'passed';
-}
-
-function isCleanup(node: PlanNode): boolean {
-  return node.step.triggerRule === 'all_done' && node.needs.length > 0;
 }
 
 function count(state: RunState, step: StepState): void {

@@ -33,7 +33,7 @@ export class ReadyQueue {
 
   /**
    * The most urgent step whose pools have room; it stays in the queue.
-   * @param isStale true for an entry that has been started or skipped since; it is dropped here
+   * @param isStale true for an entry that does not hold any more; it is dropped here
    */
   peek(pools: Pools, isStale: (node: PlanNode) => boolean): PlanNode | undefined {
     let best: PlanNode | undefined;

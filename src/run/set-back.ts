@@ -15,13 +15,15 @@ import {
   waveOf,
 } from './state.ts';
 
-/** Files of steps that ended after the last seal were never synced; a reboot may have lost them. */
+/**
+ * Files of steps that ended after the last seal were never synced; a reboot may have lost them. Those
+ * that were skipped are judged again, since what they looked at may come out differently.
+ */
 export function setBackAfterReboot(state: RunState): void {
   for (const node of state.nodes) {
     if (!isLeaf(node) || waveOf(state, node.wave).status !== 'open') continue;
     const step = stepStateOf(state, node.index);
-    if (step.status === 'passed' || step.status === 'failed' || step.status === 'cancelled')
-      setBack(step);
+    if (hasEnded(step.status)) setBack(step);
   }
 }
 
@@ -91,6 +93,7 @@ function reopenWave(state: RunState, index: number): void {
   for (const gate of wave.gates) {
     gate.status = 'pending';
     gate.counted = 0;
+    gate.crashes = 0;
     delete gate.retryAtMs;
     state.runningGates.delete(gateKey(index, gate.name));
     closeOpenAttempt(gate.attempts.at(-1));
@@ -101,10 +104,12 @@ function setBack(step: StepState): void {
   closeOpenAttempt(step.attempts.at(-1));
   step.status = 'pending';
   step.counted = 0;
+  step.crashes = 0;
   step.outputs = {};
   delete step.skipped;
   delete step.answer;
   delete step.retryAtMs;
+  delete step.startUntilMs;
   delete step.waitingUntilMs;
   delete step.waitingFor;
 }

@@ -9,8 +9,8 @@
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
+import type { Agenda } from './agenda.ts';
 import type { AcceptHow, CacheUse, Failure, RunEndStatus, StepEndStatus } from './events.ts';
-import { ReadyQueue } from './ready-queue.ts';
 
 export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
 export type StepStatus = 'pending' | 'running' | 'waiting' | 'skipped' | StepEndStatus;
@@ -37,8 +37,10 @@ export interface StepState {
   /** Attempts that ended because their process was lost. */
   crashes: number;
   outputs: Readonly<Record<string, string>>;
-  /** Wall clock, milliseconds since 1970. */
+  /** Not started before this time. Wall clock, milliseconds since 1970, as are the next two. */
   retryAtMs?: number;
+  /** Ready, and fails unless it is started before this time (`timeout.queue`). */
+  startUntilMs?: number;
   waitingUntilMs?: number;
   waitingFor?: string;
   answer?: { readonly request: 'approve' | 'reject'; readonly message?: string };
@@ -64,7 +66,7 @@ export interface WaveState {
   status: WaveStatus;
   /** Leaf steps of the wave that have not ended. */
   open: number;
-  /** A step of it failed for good (and the run went on, without fail_fast). */
+  /** A step of it failed for good, or a gate did; the run may have gone on all the same. */
   failed: boolean;
   /** Its checkpoint was started: later waves may open. */
   behind: boolean;
@@ -80,22 +82,6 @@ export interface Checkpoint {
   readonly tree: Oid;
   readonly at: string;
 }
-
-/** What has to be done without any process: judged by readiness.ts, taken up by decide.ts. */
-export interface Agenda {
-  readonly ready: ReadyQueue;
-  readonly skips: { readonly node: number; readonly reason: SkipReason; readonly detail: string }[];
-  readonly failures: { readonly node: number; readonly failure: Failure }[];
-  readonly expansions: number[];
-  readonly approvals: number[];
-  readonly answers: number[];
-  /** Heap of steps and gates that may be tried again at `atMs`. */
-  readonly retries: { readonly node: number; readonly atMs: number }[];
-  /** By wave: steps whose needs have ended before their wave was opened. */
-  readonly parked: number[][];
-}
-
-export type SkipReason = 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
 
 export interface KeeperRecord {
   readonly slot: number;
@@ -113,22 +99,26 @@ export interface RunState {
   status: RunStatus;
   /** Number of the last event. */
   seq: number;
+  /** Time of the last event; never falls. */
+  atMs: number;
   epoch: number;
   boot: string;
   base: Oid | null;
   startedAt: string;
   endedAt?: string;
 
-  /** The plan's nodes and those of matrices expanded since. */
+  /** The plan's nodes, and after them those of matrices expanded since. */
   nodes: PlanNode[];
   dependents: number[][];
   /** By node of a nested workflow: what lies in it. */
   children: number[][];
   readonly indexOf: Map<string, number>;
   steps: StepState[];
+  /** By id: attempts of instances that are no node now, because their matrix is worked out again. */
+  readonly retired: Map<string, StepState>;
   /** By node: needs that have not ended, plus one while its nested workflow is not open. */
   openNeeds: number[];
-  /** By node: children of a nested workflow that have not ended. */
+  /** By node: children of a nested workflow that have not ended, plus one while it is not open. */
   openChildren: number[];
   /** By node of a nested workflow: values of its inputs once it is open. */
   readonly scopes: Map<number, Readonly<Record<string, JsonValue>>>;
@@ -145,8 +135,10 @@ export interface RunState {
   cleanupOpen: number;
   /** Leaf steps in all. */
   leaves: number;
-  /** A step failed for good. */
+  /** A step failed for good, or a gate did. */
   failing: boolean;
+  /** The gates of a wave have ended and not all passed: nothing but clean-up is started any more. */
+  gateFailed: boolean;
   cancelled: boolean;
   readonly keepers: Map<number, KeeperRecord>;
 
@@ -166,7 +158,7 @@ export interface RunState {
     readonly rescueCommit: Oid;
     readonly by: 'command' | 'on_failure';
   };
-  /** Wave whose tree the work tree was last known to have after a rollback; absent: the newest. */
+  /** Wave whose tree the work tree has after a rollback; absent once work has gone on. */
   standsAt?: number;
   /** Waves after this one are to be done again when the run goes on: the work tree was taken back. */
   redoAfter?: number;
@@ -228,17 +220,4 @@ export function gateKey(wave: number, gate: string): string {
 
 export function newStepState(): StepState {
   return { status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} };
-}
-
-export function newAgenda(waveCount: number): Agenda {
-  return {
-    ready: new ReadyQueue(),
-    skips: [],
-    failures: [],
-    expansions: [],
-    approvals: [],
-    answers: [],
-    retries: [],
-    parked: Array.from({ length: waveCount }, () => []),
-  };
 }

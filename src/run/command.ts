@@ -1,0 +1,71 @@
+/**
+ * What the engine may be asked to do, and what it has to say before it is asked. Who decides is
+ * decide.ts; how a command is carried out is the engine's business.
+ */
+import type { PlanNode } from '../plan/plan.ts';
+import type { SkipReason } from './agenda.ts';
+import type { Failure, RunEndStatus } from './events.ts';
+import type { GateState, RunState } from './state.ts';
+
+export type Command =
+  | { readonly type: 'open-wave'; readonly wave: number }
+  | { readonly type: 'start'; readonly node: PlanNode; readonly attempt: number }
+  | {
+      readonly type: 'skip';
+      readonly node: PlanNode;
+      readonly reason: SkipReason;
+      readonly detail: string;
+    }
+  /** A step that fails (or is cancelled, by its failure's kind) without ever having had a process. */
+  | { readonly type: 'fail'; readonly node: PlanNode; readonly failure: Failure }
+  | { readonly type: 'expand'; readonly node: PlanNode }
+  | { readonly type: 'ask'; readonly node: PlanNode }
+  | { readonly type: 'answer'; readonly node: PlanNode }
+  | { readonly type: 'stop'; readonly node: PlanNode; readonly failure: Failure }
+  | {
+      readonly type: 'stop-gate';
+      readonly wave: number;
+      readonly gate: string;
+      readonly failure: Failure;
+    }
+  | { readonly type: 'seal'; readonly wave: number }
+  | { readonly type: 'gate'; readonly wave: number; readonly gate: GateState }
+  | {
+      readonly type: 'checkpoint';
+      readonly wave: number;
+      readonly status: 'running' | RunEndStatus;
+    }
+  /** Every step that has not ended is skipped: the run is over. */
+  | { readonly type: 'skip-rest'; readonly reason: SkipReason; readonly detail: string }
+  /** The work tree goes back to the last good checkpoint (`on_failure: rollback`). */
+  | { readonly type: 'roll-back'; readonly to: number }
+  | { readonly type: 'close-wave'; readonly wave: number; readonly status: RunEndStatus }
+  | { readonly type: 'finish'; readonly status: RunEndStatus }
+  | { readonly type: 'pause'; readonly steps: readonly string[] }
+  | { readonly type: 'interrupt'; readonly signal: string }
+  /** Nothing to do before this wall-clock time, unless something happens. */
+  | { readonly type: 'wake'; readonly atMs: number };
+
+export interface Situation {
+  /** Wall clock, milliseconds since 1970; never runs backwards. */
+  readonly nowMs: number;
+  /** Commands under way whose end no event has told yet: `stop:3`, `seal:1`, `checkpoint`, ... */
+  readonly busy: ReadonlySet<string>;
+  /** The signal that asks the run to stop and stay resumable. */
+  readonly interrupt?: string;
+}
+
+export function hasFinished(state: RunState): boolean {
+  return state.status === 'passed' || state.status === 'failed' || state.status === 'cancelled';
+}
+
+/**
+ * Nothing is under way. What is asked to stop runs until its end is told, so a request to stop says
+ * nothing by itself: it may have come too late for an attempt whose evidence was being gathered.
+ */
+export function isQuiet(state: RunState, { busy }: Situation): boolean {
+  if (state.running.size > 0 || state.runningGates.size > 0) return false;
+  if (state.checkpointOpen || state.rollbackOpen) return false;
+  for (const key of busy) if (!/^stop(-gate)?:/.test(key)) return false;
+  return true;
+}
