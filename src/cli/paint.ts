@@ -16,3 +16,8 @@ export function paintStatus(context: Pick<CliContext, 'color'>, text: string): s
   const colour = Object.hasOwn(COLOURS, text) ? COLOURS[text] : undefined;
   return context.color && colour !== undefined ? `\x1b[${colour}m${text}\x1b[0m` : text;
 }
+
+/** Bold, where there are colours. */
+export function paintHead(context: Pick<CliContext, 'color'>, text: string): string {
+  return context.color ? `\x1b[1m${text}\x1b[0m` : text;
+}

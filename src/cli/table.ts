@@ -4,10 +4,14 @@
  */
 import { alignColumns, clipRows, columnWidths } from '../view/table-text.ts';
 import type { CliContext } from './context.ts';
-import { paintStatus } from './paint.ts';
+import { paintHead, paintStatus } from './paint.ts';
 
 /** Columns that cli-table3 draws beside each cell: a border and a space on either side. */
 const BORDER_WIDTH = 3;
+/** A longer table is scrolled and searched, not looked at: drawing it would only take time. */
+const DRAWN_ROWS_MAX = 500;
+/** No lines between rows. */
+const COMPACT = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 /** @returns text without a line break at its end; the first row is the head */
 export async function renderTable(
@@ -15,13 +19,15 @@ export async function renderTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
 ): Promise<string> {
-  if (!context.isTty) return alignColumns([head, ...rows]).join('\n');
+  if (!context.isTty || rows.length > DRAWN_ROWS_MAX)
+    return alignColumns([head, ...rows]).join('\n');
   const { default: Table } = await import('cli-table3');
-  const room = (context.stdout.columns ?? 80) - BORDER_WIDTH * head.length - 1;
+  const room = (context.stdout.columns || 80) - BORDER_WIDTH * head.length - 1;
   const [clippedHead = [], ...clipped] = clipRows([head, ...rows], room);
   const widths = columnWidths([clippedHead, ...clipped]);
   const table = new Table({
-    head: clippedHead,
+    chars: COMPACT,
+    head: clippedHead.map((cell) => paintHead(context, cell)),
     colWidths: widths.map((width) => width + BORDER_WIDTH - 1),
     style: { head: [], border: context.color ? ['gray'] : [] },
   });

@@ -51,6 +51,18 @@ export function leavesOf(state: RunState, id: string): number[] {
   });
 }
 
+/**
+ * How many attempts an id stands for at most, when one step is meant that is never tried again: 1.
+ * @throws OrchError ORCH_NO_SUCH_STEP
+ */
+export function attemptsOf(state: RunState, id: string): number {
+  const leaves = leavesOf(state, id);
+  const [only] = leaves;
+  const node = only === undefined ? undefined : state.nodes[only];
+  if (leaves.length !== 1 || node?.kind !== 'step') return Number.POSITIVE_INFINITY;
+  return Math.max(node.step.retry.maxAttempts, state.steps[node.index]?.attempts.length ?? 0);
+}
+
 function stepLogs(state: RunState, files: RunFiles, step: string | undefined): LogSource[] {
   const indices =
     step === undefined

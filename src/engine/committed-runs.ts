@@ -65,8 +65,10 @@ export async function lookAtCommittedRun(git: GitPort, run: CommittedRun): Promi
       frozen,
       events,
       source: 'git',
+      branch: run.where,
       heldBy: null,
       asOfMs: Date.parse(lastAt),
+      isAccepted: run.where === 'HEAD',
       isAbandoned: false,
     };
   } catch (cause) {

@@ -2,6 +2,7 @@
  * A run as a person means it who asks how it stands: its journal, and whether anybody works on it.
  * A journal that says "running" while nobody holds the lock belongs to a process that was killed.
  */
+import { branchOf } from '../checkpoint/layout.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
@@ -49,10 +50,21 @@ function lookFrom(
     frozen,
     events: journal.events,
     source: 'here',
+    branch: branchOfCheckpoints(state.run, frozen),
     heldBy: holder === undefined ? null : { pid: holder.pid, what: holder.what },
     asOfMs: holder === undefined ? Date.parse(lastAt) : nowMs,
+    isAccepted: journal.events.some(({ type }) => type === 'run.accepted'),
     isAbandoned,
   };
+}
+
+/** The branch that gets a run's checkpoints, as people type it. */
+export function branchOfCheckpoints(
+  run: string,
+  frozen: Pick<Frozen, 'commit_to' | 'branch'>,
+): string {
+  if (frozen.commit_to === 'branch') return branchOf(run).replace('refs/heads/', '');
+  return frozen.branch?.replace('refs/heads/', '') ?? 'HEAD';
 }
 
 /**

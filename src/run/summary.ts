@@ -118,7 +118,8 @@ export function describeRun(state: RunState): Record<string, unknown> {
   };
 }
 
-function describeAttempt(attempt: Attempt): {
+/** One attempt of a step or gate, as `show --json` tells it. */
+export function describeAttempt(attempt: Attempt): {
   n: number;
   status: string;
   exit_code: number | null;

@@ -8,10 +8,14 @@ export interface RunFacts {
   readonly state: RunState;
   /** `here`: from the journal of this repository; `git`: as of the newest checkpoint that git has. */
   readonly source: 'here' | 'git';
+  /** What git calls the place of its checkpoints, as people type it: a branch, or `HEAD`. */
+  readonly branch: string;
   /** The process that works on it; null when none does. */
   readonly heldBy: { readonly pid: number; readonly what: string } | null;
   /** Wall clock, milliseconds since 1970; of a run that nobody works on, the time of its last event. */
   readonly asOfMs: number;
+  /** Its result is on a branch of the user's. */
+  readonly isAccepted: boolean;
   /** The process that held the run is gone without a word. */
   readonly isAbandoned: boolean;
 }

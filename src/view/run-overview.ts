@@ -81,7 +81,7 @@ function withProgress(facts: RunFacts, progress: Progress): RunOverview {
     duration_s: Number.isFinite(durationMs) ? Math.max(0, Math.round(durationMs)) / 1000 : null,
     steps: { ...state.counts },
     progress,
-    next: nextCommand(state, source),
+    next: nextCommand(facts),
   };
 }
 
@@ -124,9 +124,9 @@ export function waitingSteps(state: RunState): WaitingStep[] {
   });
 }
 
-function nextCommand(state: RunState, source: RunFacts['source']): string | null {
+function nextCommand({ state, source, branch, isAccepted }: RunFacts): string | null {
   const { run } = state;
-  if (source === 'git') return `git log orch/${run}`;
+  if (source === 'git') return `git log ${shellWord(branch)}`;
   switch (state.status) {
     case 'running':
       return null;
@@ -138,8 +138,8 @@ function nextCommand(state: RunState, source: RunFacts['source']): string | null
     case 'interrupted':
       return `orch resume ${run}`;
     case 'passed':
-      return state.accepted === undefined ? `orch accept ${run}` : `orch show ${run}`;
+      return isAccepted ? null : `orch accept ${run}`;
     default:
-      return `orch show ${run}`;
+      return `orch resume ${run} --retry-failed`;
   }
 }

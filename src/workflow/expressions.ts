@@ -138,6 +138,24 @@ export function referencedSteps(text: string): ReadonlySet<string> {
   return ids;
 }
 
+/**
+ * What a bare condition looks at, each as an expression of its own: `steps.lint.status`,
+ * `inputs.target`. Nothing for a text that does not parse.
+ */
+export function referencedValues(text: string): readonly string[] {
+  const single = text.includes('${{') ? singleExpression(splitTemplate(text).parts) : text;
+  const result = single === undefined ? undefined : parseExpression(single);
+  if (result === undefined || isProblem(result)) return [];
+  const names = result.references.map(({ context, path }) =>
+    [context, ...path.map(asAccess)].join(''),
+  );
+  return [...new Set(names)];
+}
+
+function asAccess(name: string): string {
+  return /^[A-Za-z_][\w-]*$/.test(name) ? `.${name}` : `['${name.replaceAll("'", "''")}']`;
+}
+
 /** The value inside a longer text: nothing for null, JSON for lists and maps. */
 export function textOfValue(value: JsonValue): string {
   if (value === null) return '';

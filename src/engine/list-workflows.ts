@@ -1,0 +1,31 @@
+/** The workflow files of a project, each with what it says of itself or why it cannot be used. */
+import { InvalidFileError, OrchError } from '../base/errors.ts';
+import type { FilesPort } from '../ports/files.ts';
+import type { Workflow } from '../workflow/workflow.ts';
+import { type DefinitionRequest, loadDefinition } from './load-definition.ts';
+
+export type ListedWorkflow =
+  | { readonly file: string; readonly workflow: Workflow }
+  /** `mistakes` counts them all; the error is the first. */
+  | { readonly file: string; readonly error: OrchError; readonly mistakes: number };
+
+const FOLDER = '.orch/workflows';
+
+/** In the order of their names. A file with mistakes hides no other. */
+export function listWorkflows(
+  files: FilesPort,
+  request: Omit<DefinitionRequest, 'file' | 'cwd'>,
+): ListedWorkflow[] {
+  const names = files.list(`${request.root}/${FOLDER}`).filter((name) => /\.ya?ml$/.test(name));
+  return names.map((name) => {
+    const file = `${FOLDER}/${name}`;
+    try {
+      const { workflow } = loadDefinition(files, { ...request, file, cwd: request.root });
+      return { file, workflow };
+    } catch (error) {
+      if (!(error instanceof OrchError)) throw error;
+      const mistakes = error instanceof InvalidFileError ? error.diagnostics.length : 1;
+      return { file, error, mistakes };
+    }
+  });
+}
