@@ -8,12 +8,18 @@ import type { Command } from 'commander';
 import { registerApprove } from './commands/approve.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
+import { registerDiff } from './commands/diff.ts';
+import { registerList } from './commands/list.ts';
+import { registerLogs } from './commands/logs.ts';
+import { registerPlan } from './commands/plan.ts';
 import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRollback } from './commands/rollback.ts';
 import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
+import { registerShow } from './commands/show.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerWhy } from './commands/why.ts';
 import type { CliContext } from './context.ts';
 
 /** Adds one command to the program. The context is complete only when the action runs. */
@@ -28,6 +34,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   {
     heading: 'The main job:',
     commands: [
+      registerPlan,
       registerRun,
       registerResume,
       registerRollback,
@@ -36,7 +43,10 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       registerReject,
     ],
   },
-  { heading: 'See:', commands: [registerStatus] },
+  {
+    heading: 'See:',
+    commands: [registerStatus, registerList, registerShow, registerLogs, registerWhy, registerDiff],
+  },
   { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },
 ];
