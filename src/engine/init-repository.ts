@@ -1,0 +1,98 @@
+/**
+ * Makes a repository ready for orch: settings, the project for agents, a first workflow that runs
+ * here, and the merge attribute. A file that is there is never changed but for one line at the end of
+ * .gitattributes, so it may be done again at any time.
+ */
+import { basename, join } from 'node:path';
+import { hasErrno, OrchError } from '../base/errors.ts';
+import type { FilesPort } from '../ports/files.ts';
+import { type Detected, detectCommands } from '../workflow/first/detect-commands.ts';
+import type { RepositoryFacts } from '../workflow/first/offers.ts';
+import {
+  addMergeAttribute,
+  CONFIG_TEXT,
+  projectText,
+  workflowText,
+} from '../workflow/first/write-files.ts';
+
+export interface InitRequest {
+  /** Top of the work tree. */
+  readonly root: string;
+  /** Folders of PATH. */
+  readonly searchPath: readonly string[];
+}
+
+export interface InitReport {
+  readonly files: readonly {
+    /** From the top of the work tree. */
+    readonly path: string;
+    readonly action: 'created' | 'kept' | 'extended';
+  }[];
+  /** What was detected, also when the workflow was there before and kept. */
+  readonly detected: Detected;
+}
+
+/** @throws OrchError ORCH_IN_THE_WAY when a file stands where a folder must be */
+export function initRepository(files: FilesPort, request: InitRequest): InitReport {
+  const { root } = request;
+  const detected = detectCommands(factsOf(files, request));
+  const workflow = ['.orch/workflows/check.yml', '.orch/workflows/check.yaml'].find((path) =>
+    files.exists(join(root, path)),
+  );
+  const wanted: readonly (readonly [string, string])[] = [
+    ['.orch/config.yaml', CONFIG_TEXT],
+    ['.orch/project.md', projectText(basename(root), detected)],
+    [workflow ?? '.orch/workflows/check.yaml', workflowText(detected)],
+  ];
+  makeFolders(files, root);
+  return {
+    files: [
+      ...wanted.map(([path, text]) => ({
+        path,
+        action: createFile(files, join(root, path), text),
+      })),
+      { path: '.gitattributes', action: registerMergeAttribute(files, root) },
+    ],
+    detected,
+  };
+}
+
+function makeFolders(files: FilesPort, root: string): void {
+  try {
+    files.makeFolder(join(root, '.orch/workflows'));
+  } catch (cause) {
+    if (!hasErrno(cause, 'EEXIST', 'ENOTDIR')) throw cause;
+    const what = '.orch or .orch/workflows is a file, and must be a folder';
+    throw new OrchError('ORCH_IN_THE_WAY', what, { fix: 'git mv .orch <another name>', cause });
+  }
+}
+
+function createFile(files: FilesPort, path: string, text: string): 'created' | 'kept' {
+  return files.createExclusive(path, text) ? 'created' : 'kept';
+}
+
+function registerMergeAttribute(files: FilesPort, root: string): 'created' | 'kept' | 'extended' {
+  const path = join(root, '.gitattributes');
+  const before = files.read(path);
+  const after = addMergeAttribute(before);
+  if (after === undefined) return 'kept';
+  files.replace(path, after);
+  return before === undefined ? 'created' : 'extended';
+}
+
+/** Texts larger than this are no settings of a project. */
+const MAX_TEXT_BYTES = 1024 * 1024;
+
+function factsOf(files: FilesPort, { root, searchPath }: InitRequest): RepositoryFacts {
+  const names = files.list(root);
+  return {
+    names: new Set(names),
+    folders: names.filter((name) => name !== '.git' && files.list(join(root, name)).length > 0),
+    text: (path) =>
+      (files.size(join(root, path)) ?? 0) > MAX_TEXT_BYTES
+        ? undefined
+        : files.readText(join(root, path)),
+    hasFile: (path) => files.exists(join(root, path)),
+    hasProgram: (name) => searchPath.some((folder) => files.exists(join(folder, name))),
+  };
+}
