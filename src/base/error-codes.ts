@@ -26,6 +26,26 @@ export const ERROR_CODES = {
     meaning: 'Objects of a checkpoint were pruned by someone else while it was written.',
   },
   ORCH_NO_SUCH_CHECKPOINT: { exit: 'usage', meaning: 'The run has no checkpoint of this wave.' },
+  ORCH_NOT_ACCEPTABLE: {
+    exit: 'refused',
+    meaning: 'Only what a run that passed stands at can be brought to a branch.',
+  },
+  ORCH_UNCOMMITTED: {
+    exit: 'refused',
+    meaning: 'The run began on uncommitted changes, which would come along.',
+  },
+  ORCH_NOT_FAST_FORWARD: {
+    exit: 'refused',
+    meaning: 'The current branch has moved since the run began, so it cannot be wound forward.',
+  },
+  ORCH_MERGE_CONFLICT: {
+    exit: 'refused',
+    meaning: 'The run and the current branch changed the same places; nothing was changed.',
+  },
+  ORCH_GIT_BUSY: {
+    exit: 'refused',
+    meaning: 'A merge, rebase or the like is under way, or the index has unmerged paths.',
+  },
   ORCH_NOT_RESTORED: {
     exit: 'failed',
     meaning: 'After a rollback some files are not as in the checkpoint; the rescue ref holds them.',

@@ -4,6 +4,7 @@
  *
  * Text from workflows is data here: a line break in a name must not become a trailer.
  */
+import type { Oid } from '../base/ids.ts';
 import type { RunEndStatus } from '../run/events.ts';
 
 export type CheckpointStatus = 'running' | RunEndStatus;
@@ -37,6 +38,22 @@ export function checkpointMessage(facts: CheckpointFacts): string {
     `Orch-Gates: ${names(facts.gates)}`,
     `Orch-Status: ${facts.status}`,
     `Orch-Journal: ${facts.events} sha256:${facts.digest}`,
+    '',
+  ].join('\n');
+}
+
+/** The commit that `orch accept` makes: no checkpoint, so it carries trailers of its own. */
+export function acceptMessage(facts: {
+  readonly run: string;
+  readonly workflow: string;
+  readonly wave: number;
+  readonly checkpoint: Oid;
+}): string {
+  return [
+    `orch: accept ${oneLine(facts.workflow)}`,
+    '',
+    `Orch-Accept: ${facts.run}`,
+    `Orch-Checkpoint: ${facts.wave} ${facts.checkpoint}`,
     '',
   ].join('\n');
 }

@@ -5,6 +5,7 @@
  * (it happens on every start): names, options and help only; the work is imported in the action.
  */
 import type { Command } from 'commander';
+import { registerAccept } from './commands/accept.ts';
 import { registerApprove } from './commands/approve.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
@@ -40,6 +41,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       registerRun,
       registerResume,
       registerRollback,
+      registerAccept,
       registerCancel,
       registerApprove,
       registerReject,

@@ -207,7 +207,7 @@ export interface AcceptStarted extends Body<'accept.started'> {
   readonly commit: Oid;
   /** What it stands at now; null in a repository without commits. */
   readonly head: Oid | null;
-  /** Tree of the checkpoint that is brought. */
+  /** The checkpoint that is brought. */
   readonly brought: Oid;
   /** Holds the index as it was; its second parent, the work tree. */
   readonly rescue: string;

@@ -1,0 +1,42 @@
+/** The work of `orch accept`. */
+import { type Accepted, acceptRun } from '../../engine/accept-run.ts';
+import { findRun } from '../../engine/read-run.ts';
+import type { AcceptHow } from '../../run/events.ts';
+import type { AcceptOptions } from '../commands/accept.ts';
+import type { CliContext } from '../context.ts';
+import { openProject } from '../open-project.ts';
+
+export async function acceptCommand(
+  context: CliContext,
+  meant: string | undefined,
+  options: AcceptOptions,
+): Promise<void> {
+  const { ports, git, commonDir } = await openProject(context);
+  const run = findRun(ports.files, commonDir, meant);
+  const accepted = await acceptRun(ports, git, {
+    run,
+    how: chosenWay(options),
+    includeUncommitted: options.includeUncommitted ?? false,
+  });
+  context.printResult(
+    () => accepted,
+    () => describe(accepted),
+  );
+}
+
+function chosenWay({ squash, ff }: AcceptOptions): AcceptHow {
+  if (squash) return 'squash';
+  return ff ? 'ff' : 'merge';
+}
+
+function describe({ run, outcome, how, commit, wave, branch, rescue }: Accepted): string {
+  const where = branch ?? 'HEAD (detached)';
+  const short = commit.slice(0, 12);
+  if (outcome === 'before') return `run ${run} has been accepted before, as ${short}`;
+  if (outcome === 'there') return `nothing to bring: ${where} has run ${run} already (${short})`;
+  return [
+    `accepted ${run} (${how}, wave ${wave}): ${where} is at ${short}`,
+    ...(rescue === null ? [] : [`  the index as it was: git diff HEAD ${rescue}`]),
+    '  changed since the run: git status',
+  ].join('\n');
+}

@@ -1,0 +1,124 @@
+/**
+ * What `orch accept` looks at and pins before it moves anything: uncommitted changes, the index, the
+ * work tree.
+ */
+import type { Oid } from '../base/ids.ts';
+import { choosePathsToWrite, gitBusy, uncommittedAtStart } from '../checkpoint/accept.ts';
+import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
+import type { GitPort } from '../ports/git.ts';
+import type { AcceptHow } from '../run/events.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** @throws OrchError ORCH_UNCOMMITTED when wave 0 holds more than the commit that the run began on */
+export async function refuseUncommitted(run: LiveRun, how: AcceptHow): Promise<void> {
+  const { git } = run.parts;
+  const { base, checkpoints } = run.state;
+  const before = base === null ? await git.emptyTree() : base;
+  const [first] = checkpoints;
+  if (first === undefined) throw new Error('a run that passed has a checkpoint of wave 0');
+  const found = await git.diffTrees(before, first.commit);
+  const paths = found.map(({ path }) => path);
+  const own = `${committedFolder(run.state.run)}/`;
+  const foreign = paths.filter((path) => !path.startsWith(own));
+  if (foreign.length > 0) throw uncommittedAtStart(run.state.run, how, foreign);
+}
+
+/** Marks in the .git folder of what git has under way; the index belongs to it until it is done. */
+const UNDER_WAY: Readonly<Record<string, string>> = {
+  MERGE_HEAD: 'a merge',
+  'rebase-merge': 'a rebase',
+  'rebase-apply': 'a rebase or git am',
+  CHERRY_PICK_HEAD: 'a cherry-pick',
+  REVERT_HEAD: 'a revert',
+};
+
+/** @throws OrchError ORCH_GIT_BUSY */
+export async function readIndexTree(run: LiveRun): Promise<Oid> {
+  const { git, ports } = run.parts;
+  for (const [mark, what] of Object.entries(UNDER_WAY)) {
+    if (ports.files.exists(`${git.repository.gitDir}/${mark}`))
+      throw gitBusy(run.state.run, `${what} is under way`);
+  }
+  const tree = await git.userIndexTree();
+  if (tree === null) throw gitBusy(run.state.run, 'the index has unmerged paths');
+  return tree;
+}
+
+/** By an index of its own, made from the user's as it is now: the run's knows nothing of later commits. */
+export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
+  const { git, files, ports } = run.parts;
+  const index = `${files.folder}/accept-index`;
+  const forget = () => {
+    for (const path of [index, `${index}.ignored`]) ports.files.remove(path);
+  };
+  forget();
+  const { tree } = await git.snapshot({
+    index,
+    exclude: [],
+    maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
+  });
+  forget();
+  return tree;
+}
+
+interface Trees {
+  readonly head: Oid | null;
+  readonly commit: Oid;
+  readonly workTree: Oid;
+  readonly checkpoint: Oid;
+}
+
+/** Paths that are not to be written, though the work tree differs from the commit there. */
+export async function findPathsLeft(git: GitPort, trees: Trees): Promise<string[]> {
+  const { commit, workTree, checkpoint } = trees;
+  const head = trees.head ?? (await git.emptyTree());
+  const workTreeToCommit = await git.diffTrees(workTree, commit);
+  const written = choosePathsToWrite({
+    headToCommit: await git.diffTrees(head, commit),
+    workTreeToCommit,
+    workTreeToHead: await git.diffTrees(workTree, head),
+    workTreeToCheckpoint: await git.diffTrees(workTree, checkpoint),
+  });
+  const left = workTreeToCommit.map(({ path }) => path).filter((path) => !written.has(path));
+  return [RECORDS_FOLDER, ...left];
+}
+
+/** Paths that were changed after the pin, and not by what accept writes itself. */
+export async function editedSince(run: LiveRun, before: Oid, commit: Oid): Promise<string[]> {
+  const { git } = run.parts;
+  const now = await snapshotWorkTree(run);
+  const unlikeCommit = new Set((await git.diffTrees(now, commit)).map(({ path }) => path));
+  const changed = await git.diffTrees(before, now);
+  return changed.map(({ path }) => path).filter((path) => unlikeCommit.has(path));
+}
+
+/** One ref holds both: a commit of the index, whose last parent is one of the work tree. */
+export async function pin(
+  run: LiveRun,
+  ref: string,
+  trees: { readonly head: Oid | null; readonly indexTree: Oid; readonly workTree: Oid },
+): Promise<Oid> {
+  const { git } = run.parts;
+  const parents = trees.head === null ? [] : [trees.head];
+  const subject = `orch: before accepting ${run.state.run}`;
+  const workTree = await git.commit({
+    tree: trees.workTree,
+    parents,
+    message: `${subject}, the work tree\n`,
+  });
+  const index = await git.commit({
+    tree: trees.indexTree,
+    parents: [...parents, workTree],
+    message: `${subject}, the index\n`,
+  });
+  await git.updateRefs([{ ref, to: index }]);
+  return index;
+}
+
+/** The tree that `pin` was given as `workTree`. */
+export async function pinnedWorkTree(git: GitPort, rescueCommit: Oid): Promise<Oid> {
+  const { parents } = await git.readCommit(rescueCommit);
+  const last = parents.at(-1);
+  if (last === undefined) throw new Error(`${rescueCommit} is not a pin of accept`);
+  return (await git.readCommit(last)).tree;
+}

@@ -1,0 +1,185 @@
+/**
+ * `orch accept`: brings what a run stands at to the current branch, as a merge, one commit, or by
+ * winding the branch forward. Branch and index move together; checkpoint/accept.ts says which files
+ * of the work tree have to follow.
+ *
+ * The index as it was and the work tree are pinned first, then accept.started says all that is needed
+ * to finish, then the branch moves. So a second call finishes what a crash cut short.
+ */
+import type { Oid } from '../base/ids.ts';
+import { acceptInTheWay, onOwnBranch, refuseUnlessPassed } from '../checkpoint/accept.ts';
+import { branchOf, committedFolder, rescueRef } from '../checkpoint/layout.ts';
+import { standingCheckpoint } from '../checkpoint/rollback.ts';
+import type { GitPort, Head } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { AcceptHow, AcceptStarted } from '../run/events.ts';
+import type { Checkpoint, RunState } from '../run/state.ts';
+import { makeCommit } from './accept-commit.ts';
+import {
+  editedSince,
+  findPathsLeft,
+  pin,
+  pinnedWorkTree,
+  readIndexTree,
+  refuseUncommitted,
+  snapshotWorkTree,
+} from './accept-pins.ts';
+import { withHeldRun } from './hold-run.ts';
+import type { LiveRun } from './live-run.ts';
+
+export interface AcceptRequest {
+  readonly run: string;
+  readonly how: AcceptHow;
+  readonly includeUncommitted: boolean;
+}
+
+export interface Accepted {
+  readonly run: string;
+  /** `accepted`: now. `before`: by an earlier accept. `there`: the branch had it already. */
+  readonly outcome: 'accepted' | 'before' | 'there';
+  /** Null when no accept has moved anything. */
+  readonly how: AcceptHow | null;
+  readonly commit: Oid;
+  /** Wave of the checkpoint; null when it was accepted before. */
+  readonly wave: number | null;
+  /** Short name of the branch; null when HEAD is detached. */
+  readonly branch: string | null;
+  /** Ref whose tree is the index as it was. */
+  readonly rescue: string | null;
+}
+
+/**
+ * @param git of the work tree whose branch is meant
+ * @throws OrchError ORCH_NOT_ACCEPTABLE, ORCH_UNCOMMITTED, ORCH_NOT_FAST_FORWARD, ORCH_MERGE_CONFLICT,
+ *   ORCH_GIT_BUSY, ORCH_IN_THE_WAY, ORCH_LOCKED, all with nothing changed
+ */
+export async function acceptRun(
+  ports: Ports,
+  git: GitPort,
+  request: AcceptRequest,
+): Promise<Accepted> {
+  return await withHeldRun(ports, git, { id: request.run, what: 'accept' }, async (run) => {
+    const head = await git.head();
+    const { state } = run;
+    if (state.accepted) return describe(state, head, 'before', null);
+    refuseUnlessPassed(state);
+    const checkpoint = standingCheckpoint(state);
+    if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
+    if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
+    if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
+    if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
+    if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
+      record(run, { how: 'merge', commit: head.oid, rescue: null });
+      return describe(state, head, 'there', checkpoint);
+    }
+    await begin(run, request, { head, checkpoint });
+    await perform(run, head.oid);
+    return describe(state, head, 'accepted', checkpoint);
+  });
+}
+
+interface Place {
+  readonly head: Head;
+  readonly checkpoint: Checkpoint;
+}
+
+/** Everything that can be refused, then the pins and the intent. */
+async function begin(run: LiveRun, request: AcceptRequest, place: Place): Promise<void> {
+  const { git } = run.parts;
+  const head = place.head.oid;
+  if (!request.includeUncommitted) await refuseUncommitted(run, request.how);
+  const indexTree = await readIndexTree(run);
+  const commit = await makeCommit(run, request.how, head, place.checkpoint);
+  const workTree = await snapshotWorkTree(run);
+  const brought = place.checkpoint.commit;
+  const left = await findPathsLeft(git, { head, commit, workTree, checkpoint: brought });
+  const blockers = await git.inTheWay(workTree, commit, left);
+  if (blockers.length > 0) throw acceptInTheWay(request.run, blockers);
+  const rescue = rescueRef(request.run, run.state.rescues + 1);
+  const rescueCommit = await pin(run, rescue, { head, indexTree, workTree });
+  const started: AcceptStarted = {
+    type: 'accept.started',
+    how: request.how,
+    commit,
+    head,
+    brought,
+    rescue,
+    rescue_commit: rescueCommit,
+  };
+  run.record(started);
+  run.flush();
+}
+
+/**
+ * Moves the branch and the index, writes what has to be written, records it. Safe to repeat.
+ * @param head where the branch stands now
+ */
+async function perform(run: LiveRun, head: Oid | null): Promise<void> {
+  const { git } = run.parts;
+  const open = run.state.acceptOpen;
+  if (open === undefined) throw new Error('no accept was started');
+  await git.adoptCommit(open.commit, open.head);
+  const workTree = await pinnedWorkTree(git, open.rescueCommit);
+  const trees = { head: open.head, commit: open.commit, workTree, checkpoint: open.brought };
+  const left = await findPathsLeft(git, trees);
+  // After a crash the user may have gone on: what was edited since is not ours to write.
+  const edited = head === open.commit ? await editedSince(run, workTree, open.commit) : [];
+  await git.restoreWorkTree(workTree, open.commit, [...left, ...edited]);
+  await git.checkOutPath(open.commit, committedFolder(run.state.run));
+  record(run, { how: open.how, commit: open.commit, rescue: open.rescue });
+}
+
+/**
+ * Takes up an accept that a crash cut short after the branch had moved. One that had not got so far
+ * has changed nothing, and is begun anew by the caller.
+ */
+async function finishOpen(run: LiveRun, head: Head): Promise<boolean> {
+  const { git } = run.parts;
+  const open = run.state.acceptOpen;
+  if (open === undefined || head.oid === null) return false;
+  if (head.oid === open.commit) {
+    await perform(run, head.oid);
+    return true;
+  }
+  if ((await git.resolve(open.commit)) === null) return false;
+  if (!(await git.isAncestor(open.commit, head.oid))) return false;
+  // Commits were made on top of it: the index is theirs by now.
+  record(run, { how: open.how, commit: open.commit, rescue: open.rescue });
+  return true;
+}
+
+function record(
+  run: LiveRun,
+  fields: { readonly how: AcceptHow; readonly commit: Oid; readonly rescue: string | null },
+): void {
+  run.record({ type: 'run.accepted', ...fields });
+  run.flush();
+}
+
+function alreadyThere(state: RunState, head: Head, checkpoint: Checkpoint): Accepted {
+  return {
+    run: state.run,
+    outcome: 'there',
+    how: null,
+    commit: checkpoint.commit,
+    wave: checkpoint.wave,
+    branch: branchName(head),
+    rescue: null,
+  };
+}
+
+function describe(
+  { run, accepted }: RunState,
+  head: Head,
+  outcome: Accepted['outcome'],
+  checkpoint: Checkpoint | null,
+): Accepted {
+  if (accepted === undefined) throw new Error('nothing was accepted');
+  const { how, commit, rescue } = accepted;
+  const wave = checkpoint?.wave ?? null;
+  return { run, outcome, how, commit, wave, branch: branchName(head), rescue };
+}
+
+function branchName({ ref }: Head): string | null {
+  return ref === null ? null : ref.replace(/^refs\/heads\//, '');
+}
