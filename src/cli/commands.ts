@@ -21,6 +21,7 @@ import { registerRun } from './commands/run.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerShow } from './commands/show.ts';
 import { registerStatus } from './commands/status.ts';
+import { registerWait } from './commands/wait.ts';
 import { registerWhy } from './commands/why.ts';
 import type { CliContext } from './context.ts';
 
@@ -49,7 +50,15 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
   },
   {
     heading: 'See:',
-    commands: [registerStatus, registerList, registerShow, registerLogs, registerWhy, registerDiff],
+    commands: [
+      registerStatus,
+      registerList,
+      registerShow,
+      registerLogs,
+      registerWhy,
+      registerDiff,
+      registerWait,
+    ],
   },
   { heading: 'Building blocks:', commands: [registerSchema] },
   { heading: 'Housekeeping:', commands: [registerCompletion] },

@@ -8,9 +8,9 @@ import type { RunControl } from '../engine/drive-run.ts';
 import type { RunHooks } from '../engine/start-run.ts';
 import type { RunState } from '../run/state.ts';
 import { type RunSummary, summarise } from '../run/summary.ts';
-import { eventLine } from '../view/event-line.ts';
 import { renderSummary } from '../view/summary-text.ts';
 import type { CliContext } from './context.ts';
+import { openDisplay } from './display.ts';
 
 /**
  * A run waits most of its life beside programs that need the memory more: the heap is to be collected
@@ -59,26 +59,6 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
       if (unfinished !== undefined)
         context.note(`run ${unfinished} stopped here; to go on with it: orch resume ${unfinished}`);
     },
-  };
-}
-
-interface Display {
-  show(event: Parameters<RunHooks['observe']>[0], state: RunState): void;
-  close(): void;
-}
-
-async function openDisplay(context: CliContext): Promise<Display> {
-  if (context.live) {
-    const { openLiveDisplay } = await import('./live-display.ts');
-    return openLiveDisplay(context);
-  }
-  return {
-    show(event, state) {
-      if (context.json) return;
-      const line = eventLine(event, state);
-      if (line !== undefined) context.note(line);
-    },
-    close() {},
   };
 }
 

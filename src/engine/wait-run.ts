@@ -7,13 +7,14 @@ import type { Ports } from '../ports/ports.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { JournalFollower } from './follow-journal.ts';
+import type { Frozen } from './frozen.ts';
 import { holderOf, settleStatus } from './look-at-run.ts';
 import { runFiles } from './run-files.ts';
 import { WakeUp } from './wake-up.ts';
 
 export interface WaitHooks {
-  /** Once, with what had happened before. */
-  readonly begun: (state: RunState, isHeld: boolean) => void;
+  /** Once, with what had happened before, when somebody works on the run. */
+  readonly begun: (state: RunState) => Promise<void>;
   /** Every event from then on. */
   readonly observe: (event: RunEvent, state: RunState) => void;
 }
@@ -24,8 +25,7 @@ export interface WaitResult {
   readonly isAbandoned: boolean;
   /** The signal that stopped the run. */
   readonly signal: string | undefined;
-  /** Where checkpoints go. */
-  readonly commitTo: 'branch' | 'current';
+  readonly frozen: Frozen;
 }
 
 /** A change wakes at once; this often the process is looked for that a SIGKILL gave no time to write. */
@@ -48,7 +48,7 @@ export async function waitForRun(
     if (event.type === 'run.interrupted') signal = event.signal;
   };
   follower.read(note);
-  hooks.begun(state, holderOf(ports, files) !== undefined);
+  if (holderOf(ports, files) !== undefined) await hooks.begun(state);
   const observe = (event: RunEvent) => {
     note(event);
     hooks.observe(event, state);
@@ -59,5 +59,5 @@ export async function waitForRun(
   }
   follower.read(observe); // What it wrote before it let go.
   const isAbandoned = settleStatus(state, frozen, undefined);
-  return { state, isAbandoned, signal, commitTo: frozen.commit_to };
+  return { state, frozen, isAbandoned, signal };
 }

@@ -1,0 +1,41 @@
+/** The work of `orch wait`: progress while it lasts, then the summary and the exit code of the run. */
+import { branchOfCheckpoints } from '../../engine/look-at-run.ts';
+import { findRun } from '../../engine/read-run.ts';
+import { waitForRun } from '../../engine/wait-run.ts';
+import { summarise } from '../../run/summary.ts';
+import { liveProgress } from '../../view/live-lines.ts';
+import { progressText } from '../../view/status-text.ts';
+import { renderSummary } from '../../view/summary-text.ts';
+import type { CliContext } from '../context.ts';
+import { type Display, openDisplay } from '../display.ts';
+import { openProject } from '../open-project.ts';
+import { exitCodeOf } from '../run-session.ts';
+
+export async function waitCommand(context: CliContext, meant: string | undefined): Promise<void> {
+  const { ports, commonDir } = await openProject(context);
+  const run = findRun(ports.files, commonDir, meant);
+  let display: Display | undefined;
+  try {
+    const result = await waitForRun(ports, commonDir, run, {
+      async begun(state) {
+        display = await openDisplay(context, state);
+        const progress = liveProgress(state, ports.clock.now());
+        if (!context.json) context.note(`run ${run}: ${progressText(progress)}`);
+      },
+      observe: (event, state) => display?.show(event, state),
+    });
+    display?.close();
+    const { state, frozen, signal, isAbandoned } = result;
+    const summary = summarise(state, branchOfCheckpoints(run, frozen), ports.clock.now());
+    context.printResult(
+      () => (isAbandoned ? { ...summary, fix: `orch resume ${run}` } : summary),
+      () => renderSummary(state, summary),
+    );
+    if (isAbandoned) {
+      context.note(`the process that worked on ${run} is gone\n  fix: orch resume ${run}`);
+    }
+    context.exitCode = exitCodeOf(summary, signal);
+  } finally {
+    display?.close();
+  }
+}
