@@ -157,7 +157,7 @@ function tipSubjects(folder) {
 
 /** @param {string} folder */
 async function tell(folder) {
-  writeFileSync(join(folder, NOTE), 'not committed, and dear to someone\n');
+  writeFileSync(join(folder, NOTE), 'this line is in no commit\n');
   say(
     `A clone of HEAD is in ${folder}; your checkout stays as it is.\nA file lies there that no commit holds: ${NOTE}`,
   );
