@@ -12,6 +12,8 @@ export interface JobEnd {
 
 export class KeeperPool {
   readonly #run: LiveRun;
+  /** Every one of ours that lives, taken ones that have no job yet among them. */
+  readonly #keepers = new Set<Keeper>();
   readonly #idle: Keeper[] = [];
   /** Every slot in use: our keepers, and slots whose job another process's keeper still has. */
   readonly #slots = new Set<number>();
@@ -44,6 +46,7 @@ export class KeeperPool {
       jobEnded: (_keeper, key, exitCode) => this.#jobEnded(key, { exitCode }),
       keeperEnded: (gone) => this.#keeperEnded(gone),
     });
+    this.#keepers.add(keeper);
     this.#run.record({ type: 'keeper.started', slot, ...keeper.identity });
     return keeper;
   }
@@ -62,7 +65,7 @@ export class KeeperPool {
   /** Keepers end after their jobs; what they still run goes on. */
   close(): void {
     this.#closed = true;
-    for (const keeper of [...this.#idle, ...this.#keyOf.keys()]) keeper.close();
+    for (const keeper of this.#keepers) keeper.close();
   }
 
   #jobEnded(key: string, end: JobEnd): void {
@@ -73,6 +76,7 @@ export class KeeperPool {
 
   /** A keeper that ended before its time may have written the code to its log all the same. */
   #keeperEnded(keeper: Keeper): void {
+    this.#keepers.delete(keeper);
     if (this.#closed) return;
     const idle = this.#idle.indexOf(keeper);
     if (idle !== -1) this.#idle.splice(idle, 1);
