@@ -2,6 +2,7 @@
 import type { Ports } from '../ports/ports.ts';
 import { createClock } from './clock.ts';
 import { createFiles } from './files/files.ts';
+import { describeGit } from './git/describe-git.ts';
 import { openGit } from './git/open-git.ts';
 import { createProcesses } from './processes/processes.ts';
 import { createWorkTree } from './work-tree.ts';
@@ -12,6 +13,7 @@ export function createPorts(): Ports {
     files: createFiles(),
     processes: createProcesses(),
     openGit,
+    describeGit,
     openWorkTree: createWorkTree,
   };
 }

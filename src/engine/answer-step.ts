@@ -10,7 +10,7 @@ import { closestMatch } from '../base/text.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import { nodeOf, type RunState, type StepState, stepStateOf } from '../run/state.ts';
-import { lockHolder } from './lock.ts';
+import { holderOf } from './look-at-run.ts';
 import { readRun } from './read-run.ts';
 import { isRequestLeft, leaveRequest } from './requests.ts';
 import type { RunFiles } from './run-files.ts';
@@ -51,8 +51,7 @@ export async function answerStep(
 
 async function isTakenUp(ports: Ports, files: RunFiles, name: string): Promise<boolean> {
   const isTaken = () => !isRequestLeft(ports.files, files, name);
-  const isHeld = () =>
-    lockHolder(ports.files, ports.processes, { folder: files.folder, name: 'lock' }) !== undefined;
+  const isHeld = () => holderOf(ports, files) !== undefined;
   await waitUntil(ports.clock, TAKE_UP_LIMIT_MS, () => isTaken() || !isHeld());
   return isTaken();
 }

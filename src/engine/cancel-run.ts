@@ -9,7 +9,8 @@ import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSettings } from './live-run.ts';
-import { type LockHolder, lockHolder } from './lock.ts';
+import type { LockHolder } from './lock.ts';
+import { holderOf } from './look-at-run.ts';
 import { readRun } from './read-run.ts';
 import { leaveRequest, withdrawRequest } from './requests.ts';
 import { resumeRun, worktreeOf } from './resume-run.ts';
@@ -45,6 +46,8 @@ export async function cancelRun(
 ): Promise<Cancelled> {
   for (let already = true; ; already = false) {
     const { files, state } = readRun(ports.files, commonDir, run);
+    // It may have ended just before the request came: a later retry must not find it.
+    if (hasFinished(state)) withdrawRequest(ports.files, files, REQUEST);
     if (state.status === 'cancelled') return { state, already };
     if (hasFinished(state)) throw endedBefore(state);
     leaveRequest(ports.files, files, REQUEST, { request: 'cancel' });
@@ -61,10 +64,6 @@ export function pinnedTree(
   const wave = state.waves.findLastIndex(({ status }) => status === 'cancelled');
   const commit = state.waves[wave]?.sealed?.commit;
   return commit === undefined ? null : { ref: sealedRef(state.run, wave), commit };
-}
-
-function holderOf(ports: Ports, { folder }: RunFiles): LockHolder | undefined {
-  return lockHolder(ports.files, ports.processes, { folder, name: 'lock' });
 }
 
 async function waitForHolder(

@@ -21,8 +21,10 @@ export interface FilesPort {
   size(path: string): number | undefined;
   /** Milliseconds since 1970; undefined when there is no such file. */
   modifiedAtMs(path: string): number | undefined;
-  /** Names in a folder, sorted; empty when it does not exist. */
+  /** Names in a folder, sorted; empty when it does not exist. Temporary files are left out. */
   list(folder: string): string[];
+  /** Temporary files in a folder whose process is gone; absolute paths, sorted. */
+  leftovers(folder: string): string[];
   makeFolder(path: string): void;
   /** Temporary name, fsync, rename, fsync of the folder: whole or not at all, durable. */
   replace(path: string, bytes: Uint8Array | string): void;

@@ -87,6 +87,14 @@ export interface Change {
   readonly newOid: Oid;
 }
 
+/** What git says of itself and of a folder, whether or not orch can work there. */
+export interface GitDescription {
+  /** `2.39.5`; null when there is no git program. */
+  readonly version: string | null;
+  /** `core.fsmonitor` in lower case to the last value that was set, of all settings that hold there. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
 export interface GitPort {
   readonly kind: 'git' | 'embedded';
   readonly repository: Repository;

@@ -4,7 +4,7 @@
  */
 import type { Clock } from './clock.ts';
 import type { FilesPort } from './files.ts';
-import type { GitPort } from './git.ts';
+import type { GitDescription, GitPort } from './git.ts';
 import type { ProcessPort } from './processes.ts';
 import type { WorkTreePort } from './work-tree.ts';
 
@@ -18,6 +18,8 @@ export interface Ports {
    * @throws OrchError when there is no repository, or one that neither can work on
    */
   openGit(directory: string): Promise<GitPort>;
+  /** @param directory any folder, in a repository or not */
+  describeGit(directory: string): Promise<GitDescription>;
   /** @param root absolute path of the work tree */
   openWorkTree(root: string): WorkTreePort;
 }

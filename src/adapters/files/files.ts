@@ -24,6 +24,7 @@ import { hasErrno } from '../../base/errors.ts';
 import type { AppendFile, FilesPort } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
 import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
+import { findLeftovers } from './leftovers.ts';
 import { watchFolder } from './watch.ts';
 
 export function createFiles(): FilesPort {
@@ -35,6 +36,7 @@ export function createFiles(): FilesPort {
     size: (path) => whenThere(() => statSync(path))?.size,
     modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
     list: listNames,
+    leftovers: (folder) => findLeftovers(folder),
     makeFolder,
     replace: (path, bytes) => atCrashPoint('file replace', () => replaceFile(path, bytes)),
     createExclusive: (path, bytes) => atCrashPoint('file create', () => createFile(path, bytes)),
