@@ -1,5 +1,7 @@
 /** `orch init` in real repositories: what it makes runs there, and nothing of the user's is changed. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
@@ -95,14 +97,19 @@ test('files of the user stay as they are, but for one line at the end of .gitatt
 
 test('commands whose program is not there are left out and named', async () => {
   const repository = makeSample({ ...MAKE, 'go.mod': 'module x\n' });
-  const { document } = await runOrchJson(['init'], {
-    cwd: repository.top,
-    env: { PATH: '/usr/bin:/bin' },
-  });
+  const folder = makeTemporaryFolder();
+  for (const program of ['git', 'make']) symlinkSync(findProgram(program), join(folder, program));
+  const { document } = await runOrchJson(['init'], { cwd: repository.top, env: { PATH: folder } });
   const left = document as { left_out: { command: string; why: string }[] };
   expect(left.left_out).toContainEqual({ command: 'go test ./...', why: 'go is not on PATH' });
   expect(read(repository, '.orch/workflows/check.yaml')).toContain('#   go test ./...: go is not');
 });
+
+function findProgram(name: string): string {
+  return execFileSync('sh', ['-c', `command -v ${name}`])
+    .toString()
+    .trim();
+}
 
 test('outside of a repository it says how to make one', async () => {
   const refused = await runOrchJson(['init'], { cwd: makeTemporaryFolder() });
