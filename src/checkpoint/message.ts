@@ -6,6 +6,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { RunEndStatus } from '../run/events.ts';
+import { type RunState, waveOf } from '../run/state.ts';
 
 export type CheckpointStatus = 'running' | RunEndStatus;
 
@@ -23,6 +24,29 @@ export interface CheckpointFacts {
   readonly events: number;
   /** sha256 of the committed segments in order, hex. */
   readonly digest: string;
+}
+
+/**
+ * What the checkpoint of a wave says, from the state right after its checkpoint.started.
+ * @param digest of the committed segments
+ */
+export function checkpointFacts(
+  state: RunState,
+  open: NonNullable<RunState['checkpointOpen']>,
+  digest: string,
+): CheckpointFacts {
+  const wave = waveOf(state, open.wave);
+  return {
+    run: state.run,
+    workflow: state.workflow.name,
+    wave: open.wave,
+    waves: state.plan.waves.length,
+    steps: wave.plan?.steps ?? [],
+    gates: wave.gates.map((gate) => `${gate.name}=${gate.status}`),
+    status: open.status,
+    events: open.events,
+    digest,
+  };
 }
 
 /** Names beyond this many are counted, not listed: the journal in the same commit has them all. */
@@ -72,6 +96,9 @@ export interface CheckpointTrailers {
   readonly run: string;
   readonly wave: number;
   readonly status: string;
+  /** As written: names after commas, `none`, or with `and 20 more`. */
+  readonly steps: string;
+  readonly gates: string;
   readonly events: number;
   readonly digest: string;
 }
@@ -92,7 +119,17 @@ export function readTrailers(message: string): CheckpointTrailers | undefined {
     run,
     wave: Number(wave),
     status: trailers.get('Orch-Status') ?? '',
+    steps: trailers.get('Orch-Steps') ?? '',
+    gates: trailers.get('Orch-Gates') ?? '',
     events: Number(journal[1]),
     digest: journal[2] ?? '',
   };
+}
+
+/** The checkpoint that an accept of this run brought, by the commit it made; undefined for any other. */
+export function readAccepted(message: string, run: string): Oid | undefined {
+  const lines = message.split('\n');
+  if (!lines.includes(`Orch-Accept: ${run}`)) return undefined;
+  const named = lines.map((line) => /^Orch-Checkpoint: \d+ ([0-9a-f]{40,64})$/.exec(line)?.[1]);
+  return named.find((oid) => oid !== undefined);
 }

@@ -7,6 +7,7 @@
 import type { Command } from 'commander';
 import { registerAccept } from './commands/accept.ts';
 import { registerApprove } from './commands/approve.ts';
+import { registerAudit } from './commands/audit.ts';
 import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDiff } from './commands/diff.ts';
@@ -59,6 +60,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       registerWhy,
       registerDiff,
       registerWait,
+      registerAudit,
     ],
   },
   { heading: 'Building blocks:', commands: [registerSchema] },

@@ -7,9 +7,9 @@ import { OrchError } from '../base/errors.ts';
 import { sha256 } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
 import { branchOf, committedFolder, sealedRef, segmentName } from '../checkpoint/layout.ts';
-import { type CheckpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
+import { checkpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
 import type { FilesPort } from '../ports/files.ts';
-import { type RunState, waveOf } from '../run/state.ts';
+import type { RunState } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
@@ -76,19 +76,8 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
     if (content !== undefined) committed.set(`${folder}/${name}`, content);
   }
   if (report !== undefined) committed.set(`${folder}/report.md`, bytes(report));
-  const wave = waveOf(run.state, open.wave);
-  const facts: CheckpointFacts = {
-    run: run.state.run,
-    workflow: run.state.workflow.name,
-    wave: open.wave,
-    waves: run.state.plan.waves.length,
-    steps: wave.plan?.steps ?? [],
-    gates: wave.gates.map((gate) => `${gate.name}=${gate.status}`),
-    status: open.status,
-    events: open.events,
-    digest: sha256(...segments.map((segment) => segment.bytes)),
-  };
-  return { files: committed, facts };
+  const digest = sha256(...segments.map((segment) => segment.bytes));
+  return { files: committed, facts: checkpointFacts(run.state, open, digest) };
 }
 
 /** Definitions that were accepted after the start; the journal names them. */
