@@ -9,6 +9,7 @@ import type { Failure, Resources } from '../run/events.ts';
 import type { KeeperRecord } from '../run/state.ts';
 import type { Outcome } from '../run/verdict.ts';
 import type { Timeout } from '../workflow/workflow.ts';
+import { boundOutput } from './bound-output.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -211,8 +212,9 @@ export class Attempts {
   }
 
   #finish(attempt: Attempt, end: JobEnd, survivors: number): void {
-    const { clock } = this.#run.parts.ports;
+    const { clock, files } = this.#run.parts.ports;
     this.#live.delete(attempt.key);
+    boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
     const resources = this.#resources(attempt);
     if (attempt.keeper) this.#pool.giveBack(attempt.keeper);
     attempt.ended({
@@ -278,31 +280,6 @@ export class Attempts {
       message: `no output and no CPU time for ${seconds(idleMs)} s`,
     });
   }
-}
-
-/**
- * Size of what an attempt has printed; a file over the limit is cut to nothing, and says so. The
- * process appends (O_APPEND), so it goes on behind the note.
- */
-function boundOutput(
-  files: LiveRun['parts']['ports']['files'],
-  folder: string,
-  maxBytes: number,
-): number {
-  let total = 0;
-  for (const name of ['out', 'err']) {
-    const path = `${folder}/${name}`;
-    const size = files.size(path) ?? 0;
-    total += size;
-    if (size <= maxBytes) continue;
-    files.truncate(path, 0);
-    const file = files.openAppend(path);
-    file.append(
-      new TextEncoder().encode(`[orch: ${size} bytes were dropped here, max_log is ${maxBytes}]\n`),
-    );
-    file.close();
-  }
-  return total;
 }
 
 function seconds(ms: number): number {

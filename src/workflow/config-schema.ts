@@ -64,7 +64,7 @@ export const ConfigSchema = z.strictObject({
   ),
   max_log: optional(
     Size,
-    'Largest output file of one attempt; what comes later is dropped, and named.',
+    'Largest output file of one attempt; of a larger one the end is kept, and what is missing named.',
     { default: '64MB', example: '64MB' },
   ),
   concurrency: optional(
