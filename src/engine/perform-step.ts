@@ -255,11 +255,7 @@ export function expandStep(run: LiveRun, node: PlanNode): void {
       matrix.expression,
       contextOf(run.state, node, [matrix.expression]),
     );
-    const instances = expandMatrix(value).map(({ label, values }) => ({
-      id: instanceId(node.id, label),
-      values,
-    }));
-    if (instances.length === 0) {
+    if (Array.isArray(value) && value.length === 0) {
       return run.record({
         type: 'step.skipped',
         wave: node.wave,
@@ -268,6 +264,10 @@ export function expandStep(run: LiveRun, node: PlanNode): void {
         detail: matrix.expression,
       });
     }
+    const instances = expandMatrix(value).map(({ label, values }) => ({
+      id: instanceId(node.id, label),
+      values,
+    }));
     const taken = instances.find(({ id }) => run.state.indexOf.has(id));
     if (taken) return broken(`${taken.id} exists already`);
     run.record({ type: 'plan.expanded', step: node.id, instances });
