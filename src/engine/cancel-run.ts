@@ -33,6 +33,8 @@ const REQUEST = 'cancel';
 /** Beside the grace that its steps have: to be killed, and for the tree of a large repository to be pinned. */
 const WAIT_LIMIT_MS = 60_000;
 const PROGRESS_EVERY_MS = 2_000;
+/** A run changes hands once or twice while it is cancelled, when others resume it at the same time. */
+const MAX_ROUNDS = 5;
 
 /**
  * @throws OrchError ORCH_RUN_ENDED when it passed or failed, ORCH_CANCEL_PENDING when its process does
@@ -44,17 +46,18 @@ export async function cancelRun(
   { run, settings }: { readonly run: string; readonly settings: RunSettings },
   hooks: CancelHooks,
 ): Promise<Cancelled> {
-  for (let already = true; ; already = false) {
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const { files, state } = readRun(ports.files, commonDir, run);
     // It may have ended just before the request came: a later retry must not find it.
     if (hasFinished(state)) withdrawRequest(ports.files, files, REQUEST);
-    if (state.status === 'cancelled') return { state, already };
+    if (state.status === 'cancelled') return { state, already: round === 0 };
     if (hasFinished(state)) throw endedBefore(state);
     leaveRequest(ports.files, files, REQUEST, { request: 'cancel' });
     const holder = holderOf(ports, files);
     if (holder !== undefined) await waitForHolder(ports, commonDir, files, settings.graceMs, hooks);
     else await endHere(ports, commonDir, files, settings, hooks);
   }
+  throw stillPending(run, 'what held the run has let go of it');
 }
 
 /** What holds the tree of a run that was cancelled in the middle of a wave. */
@@ -75,7 +78,10 @@ async function waitForHolder(
 ): Promise<void> {
   let holder = holderOf(ports, files);
   for (let waitedMs = 0; holder !== undefined; waitedMs += PROGRESS_EVERY_MS) {
-    if (waitedMs >= WAIT_LIMIT_MS + graceMs) throw stillPending(files.run, holder);
+    if (waitedMs >= WAIT_LIMIT_MS + graceMs) {
+      const who = `process ${holder.pid} (${holder.what}) has been asked`;
+      throw stillPending(files.run, who);
+    }
     hooks.waiting(holder, readRun(ports.files, commonDir, files.run).state.running.size);
     await waitUntil(ports.clock, PROGRESS_EVERY_MS, () => holderOf(ports, files) === undefined);
     holder = holderOf(ports, files);
@@ -109,10 +115,8 @@ function endedBefore(state: RunState): OrchError {
   });
 }
 
-function stillPending(run: string, holder: LockHolder): OrchError {
-  return new OrchError(
-    'ORCH_CANCEL_PENDING',
-    `process ${holder.pid} (${holder.what}) has not ended run ${run} yet`,
-    { fix: `orch cancel ${run} again, or kill ${holder.pid} first` },
-  );
+function stillPending(run: string, who: string): OrchError {
+  return new OrchError('ORCH_CANCEL_PENDING', `${who}, and run ${run} has not ended yet`, {
+    fix: `orch doctor, then: orch cancel ${run}`,
+  });
 }

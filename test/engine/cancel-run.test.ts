@@ -54,7 +54,7 @@ test('a process that does not end the run in time is named, after a minute and t
   );
   await expect(cancelled).rejects.toMatchObject({
     code: 'ORCH_CANCEL_PENDING',
-    what: `process ${process.pid} (something slow) has not ended run ${run} yet`,
+    what: `process ${process.pid} (something slow) has been asked, and run ${run} has not ended yet`,
   });
   expect(passedMs()).toBeGreaterThanOrEqual(65_000);
   expect(told.length).toBeGreaterThan(10);
