@@ -12,6 +12,7 @@ import { registerCancel } from './commands/cancel.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDiff } from './commands/diff.ts';
 import { registerDoctor } from './commands/doctor.ts';
+import { registerGc } from './commands/gc.ts';
 import { registerInit } from './commands/init.ts';
 import { registerList } from './commands/list.ts';
 import { registerLogs } from './commands/logs.ts';
@@ -64,5 +65,5 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
     ],
   },
   { heading: 'Building blocks:', commands: [registerSchema] },
-  { heading: 'Housekeeping:', commands: [registerCompletion] },
+  { heading: 'Housekeeping:', commands: [registerGc, registerCompletion] },
 ];

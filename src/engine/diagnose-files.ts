@@ -10,15 +10,24 @@ import type { Finding } from '../view/finding.ts';
 import { acquireLock, staleLocks } from './lock.ts';
 import { orchFolder, runsFolder } from './run-files.ts';
 
-export function findStaleLocks(ports: Ports, { commonDir }: Repository, fix: boolean): Finding[] {
+/** Folders with locks whose holder is gone, and the paths of these locks. */
+export function staleLockFolders(
+  ports: Ports,
+  { commonDir }: Repository,
+): { readonly folder: string; readonly stale: readonly string[] }[] {
   const parents = [runsFolder(commonDir), `${orchFolder(commonDir)}/worktrees`];
-  const folders = parents.flatMap((parent) =>
-    ports.files.list(parent).map((name) => `${parent}/${name}`),
-  );
-  return folders.flatMap((folder) => {
+  return parents
+    .flatMap((parent) => ports.files.list(parent).map((name) => `${parent}/${name}`))
+    .map((folder) => {
+      const stale = staleLocks(ports.files, ports.processes, { folder, name: 'lock' });
+      return { folder, stale };
+    })
+    .filter(({ stale }) => stale.length > 0);
+}
+
+export function findStaleLocks(ports: Ports, repository: Repository, fix: boolean): Finding[] {
+  return staleLockFolders(ports, repository).map(({ folder, stale }) => {
     const at = { folder, name: 'lock' };
-    const stale = staleLocks(ports.files, ports.processes, at);
-    if (stale.length === 0) return [];
     const finding = problem(
       {
         check: 'lock',
@@ -28,12 +37,12 @@ export function findStaleLocks(ports: Ports, { commonDir }: Repository, fix: boo
       },
       true,
     );
-    return [{ ...finding, fixed: fix && removeStale(ports, at) }];
+    return { ...finding, fixed: fix && removeStale(ports, at) };
   });
 }
 
 /** By taking the lock over and giving it back: nobody's fresh lock can be hit on the way. */
-function removeStale(
+export function removeStale(
   ports: Ports,
   at: { readonly folder: string; readonly name: string },
 ): boolean {
@@ -66,7 +75,7 @@ export function findLeftFiles(files: FilesPort, repository: Repository, fix: boo
 }
 
 /** Every folder in which orch puts whole files in place by way of a temporary one. */
-function foldersOf(files: FilesPort, { commonDir, gitDir, worktree }: Repository): string[] {
+export function foldersOf(files: FilesPort, { commonDir, gitDir, worktree }: Repository): string[] {
   const orch = orchFolder(commonDir);
   const below = (folder: string) => files.list(folder).map((name) => `${folder}/${name}`);
   const runs = below(runsFolder(commonDir));

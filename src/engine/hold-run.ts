@@ -5,6 +5,7 @@
  */
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
+import { decide } from '../run/decide.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { makeCheckpoint } from './make-checkpoint.ts';
@@ -61,5 +62,18 @@ export async function withHeldRun<T>(
 async function finishCheckpoint(run: LiveRun): Promise<void> {
   makeCheckpoint(run);
   await run.takeFacts(undefined);
+  closeWhatIsDone(run);
   run.flush();
+}
+
+/** A crash right after the last checkpoint, or a record rebuilt from it: the run is over, and says so. */
+function closeWhatIsDone(run: LiveRun): void {
+  for (;;) {
+    const command = decide(run.state, { nowMs: run.nowMs(), busy: run.busy });
+    if (command?.type === 'close-wave')
+      run.record({ type: 'wave.finished', wave: command.wave, status: command.status });
+    else if (command?.type === 'finish')
+      run.record({ type: 'run.finished', status: command.status });
+    else return;
+  }
 }

@@ -1,6 +1,6 @@
 /** The work of `orch accept`. */
 import { type Accepted, acceptRun } from '../../engine/accept-run.ts';
-import { findRun } from '../../engine/read-run.ts';
+import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import type { AcceptHow } from '../../run/events.ts';
 import type { AcceptOptions } from '../commands/accept.ts';
 import type { CliContext } from '../context.ts';
@@ -11,8 +11,8 @@ export async function acceptCommand(
   meant: string | undefined,
   options: AcceptOptions,
 ): Promise<void> {
-  const { ports, git, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git } = await openProject(context);
+  const run = await findOrRebuildRun(ports, git, meant);
   const accepted = await acceptRun(ports, git, {
     run,
     how: chosenWay(options),

@@ -1,5 +1,5 @@
 /** The work of `orch rollback`. */
-import { findRun } from '../../engine/read-run.ts';
+import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
 import type { RollbackOptions } from '../commands/rollback.ts';
@@ -11,8 +11,8 @@ export async function rollbackCommand(
   meant: string | undefined,
   { to }: RollbackOptions,
 ): Promise<void> {
-  const { ports, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git: here, commonDir } = await openProject(context);
+  const run = await findOrRebuildRun(ports, here, meant);
   const git = await ports.openGit(worktreeOf(ports, commonDir, run));
   const result = await rollbackRun(ports, git, { run, to });
   const { restored, tree, rescue } = result;

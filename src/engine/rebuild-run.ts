@@ -1,0 +1,61 @@
+/**
+ * Makes the files of a run again from its branch, after gc or in a clone, so that commands which write
+ * to its journal work there too. The committed journal ends with the newest checkpoint; whoever takes
+ * the run up next finds that checkpoint made and goes on behind it.
+ */
+import { OrchError } from '../base/errors.ts';
+import { isRunId } from '../base/ids.ts';
+import { branchOf, committedFolder } from '../checkpoint/layout.ts';
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import { lookAtCommittedRun } from './committed-runs.ts';
+import { findRun } from './read-run.ts';
+import { runFiles } from './run-files.ts';
+
+/**
+ * As findRun, but a run that only a local branch tells of is made a live one, in this work tree.
+ * @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_AMBIGUOUS, and when its record is damaged
+ */
+export async function findOrRebuildRun(
+  ports: Ports,
+  git: GitPort,
+  meant: string | undefined,
+): Promise<string> {
+  try {
+    return findRun(ports.files, git.repository.commonDir, meant);
+  } catch (error) {
+    if (!(error instanceof OrchError) || error.code !== 'ORCH_NO_SUCH_RUN') throw error;
+    const run = meant === undefined ? undefined : await findBranch(git, meant);
+    if (run === undefined) throw error;
+    await rebuildRun(ports, git, run);
+    return run;
+  }
+}
+
+async function findBranch(git: GitPort, meant: string): Promise<string | undefined> {
+  const folder = branchOf('');
+  const runs = (await git.listRefs('refs/heads/orch'))
+    .map(({ ref }) => ref.slice(folder.length))
+    .filter((run) => isRunId(run) && run.startsWith(meant));
+  return runs.find((run) => run === meant) ?? (runs.length === 1 ? runs[0] : undefined);
+}
+
+async function rebuildRun(ports: Ports, git: GitPort, run: string): Promise<void> {
+  const tip = await git.resolve(branchOf(run));
+  if (tip === null) return;
+  // Read as a whole first: what cannot be read is not made a live run.
+  await lookAtCommittedRun(git, { run, tip, where: `orch/${run}` });
+  const files = runFiles(git.repository.commonDir, run);
+  const folder = committedFolder(run);
+  for (const path of [files.folder, files.events, files.requests]) ports.files.makeFolder(path);
+  for (const { path } of await git.listFiles(tip, folder)) {
+    const name = path.slice(folder.length + 1);
+    const content = await git.readFile(tip, path);
+    if (content === null || !/^(events\/\d+\.jsonl|run-\d+\.json)$/.test(name)) continue;
+    ports.files.replace(`${files.folder}/${name}`, content);
+  }
+  ports.files.replace(files.worktree, git.repository.worktree);
+  // Last: with it, the folder is a run.
+  const frozen = await git.readFile(tip, `${folder}/run.json`);
+  ports.files.createExclusive(files.frozen, frozen ?? '');
+}
