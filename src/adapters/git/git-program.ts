@@ -169,6 +169,9 @@ export function spawnGit(args: readonly string[], options: SpawnOptions): Promis
       cwd: options.cwd,
       env: options.env,
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      // A session of its own: Ctrl-C goes to every process of a terminal's group, and orch, which takes
+      // it as a wish to stop, wants to finish the commit that it has begun.
+      detached: true,
       windowsHide: true,
     });
     const stdout: Buffer[] = [];
