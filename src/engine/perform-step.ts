@@ -3,11 +3,12 @@ import { messageOf } from '../base/errors.ts';
 import { attemptRef } from '../checkpoint/layout.ts';
 import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import type { Failure, StepFinished, Usage } from '../run/events.ts';
+import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
+import { mayRetry } from '../run/judge.ts';
 import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import { retryDelayMs } from '../run/retry.ts';
 import { contextOf } from '../run/scope.ts';
-import { type Attempt, hasEnded, stepStateOf } from '../run/state.ts';
+import { type Attempt, hasEnded, type RunState, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
 import { expandMatrix } from '../workflow/matrix.ts';
@@ -184,7 +185,7 @@ function attemptFailed(
       ref: pin?.ref ?? null,
       commit: pin?.commit ?? null,
       ...(delayMs !== undefined &&
-        mayRetry(run) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
+        mayRetry(run.state, node) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
     });
   if (statusOf(failure) !== 'failed') return end(undefined)();
   const ref = attemptRef(run.state.run, node.id, attempt);
@@ -196,11 +197,7 @@ function attemptFailed(
   );
 }
 
-function mayRetry(run: LiveRun): boolean {
-  return !run.state.cancelled && !(run.state.failing && run.state.workflow.failFast);
-}
-
-/** A step that fails without ever having had a process. */
+/** A step that fails, or is cancelled, without ever having had a process. */
 export function failStep(run: LiveRun, node: PlanNode, failure: Failure): void {
   const step = stepStateOf(run.state, node.index);
   let attempt = step.attempts.length;
@@ -208,7 +205,7 @@ export function failStep(run: LiveRun, node: PlanNode, failure: Failure): void {
     attempt += 1;
     run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt });
   }
-  run.record({ ...endOf(node, attempt), status: 'failed', failure });
+  run.record({ ...endOf(node, attempt), status: statusOf(failure), failure });
 }
 
 export function askForApproval(run: LiveRun, node: PlanNode): void {
@@ -244,36 +241,42 @@ export function answerApproval(run: LiveRun, node: PlanNode): void {
   run.record({ ...endOf(node, attempt), status: 'failed', failure: { kind: 'rejected', message } });
 }
 
-/** Works a matrix out from what its needs handed on; nothing is ever silently empty. */
+/** Works a matrix out from what its needs handed on; one that turns out to be empty is skipped. */
 export function expandStep(run: LiveRun, node: PlanNode): void {
   const { matrix } = node.step;
   if (matrix?.kind !== 'dynamic') throw new Error(`${node.id} has no matrix to expand`);
-  const broken = (message: string) =>
-    failStep(run, node, { kind: 'expression', message: `matrix: ${message}` });
+  let instances: PlanExpanded['instances'];
   try {
-    const value = evaluateTemplate(
-      matrix.expression,
-      contextOf(run.state, node, [matrix.expression]),
-    );
-    if (Array.isArray(value) && value.length === 0) {
-      return run.record({
-        type: 'step.skipped',
-        wave: node.wave,
-        step: node.id,
-        reason: 'empty_matrix',
-        detail: matrix.expression,
-      });
-    }
-    const instances = expandMatrix(value).map(({ label, values }) => ({
-      id: instanceId(node.id, label),
-      values,
-    }));
-    const taken = instances.find(({ id }) => run.state.indexOf.has(id));
-    if (taken) return broken(`${taken.id} exists already`);
-    run.record({ type: 'plan.expanded', step: node.id, instances });
+    instances = instancesOf(run.state, node, matrix.expression);
   } catch (error) {
-    broken(messageOf(error));
+    return failStep(run, node, { kind: 'expression', message: `matrix: ${messageOf(error)}` });
   }
+  if (instances.length > 0) {
+    return run.record({ type: 'plan.expanded', step: node.id, instances });
+  }
+  run.record({
+    type: 'step.skipped',
+    wave: node.wave,
+    step: node.id,
+    reason: 'empty_matrix',
+    detail: matrix.expression,
+  });
+}
+
+function instancesOf(
+  state: RunState,
+  node: PlanNode,
+  expression: string,
+): PlanExpanded['instances'] {
+  const value = evaluateTemplate(expression, contextOf(state, node, [expression]));
+  if (Array.isArray(value) && value.length === 0) return [];
+  const instances = expandMatrix(value).map(({ label, values }) => ({
+    id: instanceId(node.id, label),
+    values,
+  }));
+  const taken = instances.find(({ id }) => state.indexOf.has(id));
+  if (taken) throw new Error(`${taken.id} exists already`);
+  return instances;
 }
 
 /** The run is over: whatever has not ended is named as skipped, or cancelled when it waited. */

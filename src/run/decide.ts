@@ -54,9 +54,12 @@ function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | und
   const expansion = agenda.expansions.first(
     (index) => nodeAt(index).kind === 'dynamic' && isPending(index),
   );
-  if (expansion !== undefined) return { type: 'expand', node: nodeAt(expansion) };
-  const approval = agenda.approvals.first(isPending);
-  if (approval !== undefined) return { type: 'ask', node: nodeAt(approval) };
+  const unasked = expansion ?? agenda.approvals.first(isPending);
+  if (unasked !== undefined) {
+    const node = nodeAt(unasked);
+    if (isFailingFast(state) && !isCleanup(state, node)) return skipped(state, unasked);
+    return { type: expansion === undefined ? 'ask' : 'expand', node };
+  }
   const answer = agenda.answers.first((index) => stepStateOf(state, index).status === 'waiting');
   if (answer !== undefined) return { type: 'answer', node: nodeAt(answer) };
   const deadline = nextDeadline(state);

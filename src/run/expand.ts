@@ -70,6 +70,7 @@ export function dropIdleInstances(state: RunState): void {
       state.indexOf.delete(node.id);
       continue;
     }
+    if (idle.has(node.index)) step.status = 'pending'; // Not that of all instances any more.
     const index = nodes.length;
     moved.set(node.index, index);
     nodes.push(

@@ -99,6 +99,11 @@ function someAround(
   return false;
 }
 
+/** Whether an attempt of this step may be followed by another as things stand. */
+export function mayRetry(state: RunState, node: PlanNode): boolean {
+  return !state.cancelled && (!isFailingFast(state) || isCleanup(state, node));
+}
+
 /** Something failed after which only clean-up is started. */
 export function isFailingFast(state: RunState): boolean {
   return state.gateFailed || (state.failing && state.workflow.failFast);

@@ -1,0 +1,533 @@
+/**
+ * What must never happen in a run, told from its events alone by a second, much simpler reader: it
+ * looks at everything every time, keeps no queues and no counts, and knows nothing of the fold.
+ */
+
+import { isLeaf } from '../../src/plan/graph.ts';
+import type { Plan, PlanNode } from '../../src/plan/plan.ts';
+import type {
+  GateFinished,
+  GateStarted,
+  RunEvent,
+  RunResumed,
+  StepFinished,
+  StepSkipped,
+  StepStarted,
+  StepWaiting,
+} from '../../src/run/events.ts';
+import type { RunState } from '../../src/run/state.ts';
+import { summarise } from '../../src/run/summary.ts';
+import type { Workflow } from '../../src/workflow/workflow.ts';
+
+type Status = 'pending' | 'running' | 'waiting' | 'passed' | 'failed' | 'skipped' | 'cancelled';
+
+/** A step's, or that of a node that stands for several. */
+type Outcome = Status | 'unknown';
+
+interface Step {
+  readonly id: string;
+  readonly definition: PlanNode;
+  status: Status;
+  /** Over all lives. */
+  attempts: number;
+  /** In this life: those that count for `retry`, and lost ones. */
+  counted: number;
+  notBeforeMs: number;
+  holdsSlot: boolean;
+  skipped?: string;
+}
+
+interface Wave {
+  status: 'planned' | 'open' | 'sealed' | 'checkpointing' | 'passed' | 'failed' | 'cancelled';
+  readonly gates: Map<string, { status: string; attempts: number; counted: number }>;
+}
+
+/** Or being checkpointed: what follows may begin. */
+const CHECKPOINTED: readonly Wave['status'][] = ['checkpointing', 'passed', 'failed'];
+const ENDED: readonly Status[] = ['passed', 'failed', 'skipped', 'cancelled'];
+
+export class Laws {
+  readonly #workflow: Workflow;
+  readonly #plan: Plan;
+  readonly #steps = new Map<string, Step>();
+  readonly #instances = new Map<number, string[]>();
+  readonly #attemptsOf = new Map<string, number>();
+  readonly #waves: Wave[];
+  #boot = '';
+  #cancelled = false;
+  #finished: string | undefined;
+  #open: { readonly wave: number } | undefined;
+  #lastCommit: string | null = null;
+  #lastWave = -1;
+
+  constructor(workflow: Workflow, plan: Plan) {
+    this.#workflow = workflow;
+    this.#plan = plan;
+    for (const node of plan.nodes) if (isLeaf(node)) this.#addStep(node.id, node);
+    this.#waves = [undefined, ...plan.waves].map((wave, index) => ({
+      status: index === 0 ? 'open' : 'planned',
+      gates: new Map(
+        (wave?.gates ?? []).map(({ name }) => [
+          name,
+          { status: 'pending', attempts: 0, counted: 0 },
+        ]),
+      ),
+    }));
+  }
+
+  see(event: RunEvent): void {
+    if (
+      this.#finished !== undefined &&
+      !['run.resumed', 'rollback.started', 'rollback.done', 'run.accepted'].includes(event.type)
+    )
+      fail(`${event.type} after run.finished`);
+    switch (event.type) {
+      case 'run.started':
+        this.#boot = event.boot;
+        return;
+      case 'run.resumed':
+        return this.#resumed(event);
+      case 'request.received':
+        if (event.request === 'cancel') this.#cancelled = true;
+        return;
+      case 'plan.expanded':
+        return this.#expanded(
+          event.step,
+          event.instances.map(({ id }) => id),
+        );
+      case 'wave.started':
+        return this.#waveStarted(event.wave);
+      case 'step.started':
+      case 'step.waiting':
+        return this.#stepStarted(event, Date.parse(event.at));
+      case 'step.finished':
+        return this.#stepFinished(event);
+      case 'step.skipped':
+        return this.#stepSkipped(event);
+      case 'wave.sealed':
+        return this.#sealed(event.wave);
+      case 'gate.started':
+        return this.#gateStarted(event);
+      case 'gate.finished':
+        return this.#gateFinished(event);
+      case 'checkpoint.started':
+        return this.#checkpointStarted(event.wave, event.parent);
+      case 'checkpoint.created':
+        if (this.#open?.wave !== event.wave) fail(`checkpoint ${event.wave} was never started`);
+        this.#open = undefined;
+        this.#lastCommit = event.commit;
+        this.#lastWave = event.wave;
+        return;
+      case 'wave.finished':
+        this.#wave(event.wave).status = event.status;
+        return;
+      case 'wave.invalidated':
+        return this.#invalidated(event.wave);
+      case 'run.finished':
+        return this.#runFinished(event.status);
+      case 'run.interrupted':
+      case 'run.waiting':
+        if (this.#running().length > 0) fail(`${event.type} while a step runs`);
+        return;
+      default:
+        return;
+    }
+  }
+
+  /** The counts of the summary are those of the events. */
+  checkEnd(state: RunState): void {
+    const counts = { passed: 0, failed: 0, skipped: 0, cancelled: 0 };
+    for (const { status } of this.#steps.values()) {
+      if (status in counts) counts[status as keyof typeof counts] += 1;
+    }
+    const { steps } = summarise(state, 'orch/test', state.atMs);
+    if (JSON.stringify(steps) !== JSON.stringify(counts))
+      fail(`the summary says ${JSON.stringify(steps)}, the events ${JSON.stringify(counts)}`);
+  }
+
+  #addStep(id: string, definition: PlanNode): void {
+    const attempts = this.#attemptsOf.get(id) ?? 0;
+    const fresh = { counted: 0, notBeforeMs: 0, holdsSlot: false } as const;
+    this.#steps.set(id, { id, definition, status: 'pending', attempts, ...fresh });
+  }
+
+  #step(id: string): Step {
+    return this.#steps.get(id) ?? fail(`there is no step ${id}`);
+  }
+
+  #wave(index: number): Wave {
+    return this.#waves[index] ?? fail(`there is no wave ${index}`);
+  }
+
+  #running(): Step[] {
+    return [...this.#steps.values()].filter(({ status }) => status === 'running');
+  }
+
+  #expanded(id: string, instances: readonly string[]): void {
+    const { definition, status } = this.#step(id);
+    if (status !== 'pending') fail(`${id} is expanded, and ${status}`);
+    this.#checkNeeds(definition);
+    this.#steps.delete(id);
+    this.#instances.set(definition.index, [...instances]);
+    for (const instance of instances) this.#addStep(instance, { ...definition, kind: 'step' });
+  }
+
+  // What a step waits for, and how that came out.
+
+  /** Steps that a node stands for. */
+  #parts(index: number): Step[] {
+    const node = this.#plan.nodes[index] as PlanNode;
+    const instances = this.#instances.get(index);
+    if (instances) return instances.map((id) => this.#step(id));
+    if (isLeaf(node)) return [this.#step(node.id)];
+    if (node.kind === 'matrix') {
+      return this.#plan.nodes
+        .filter(({ matrixNode }) => matrixNode === index)
+        .flatMap((part) => this.#parts(part.index));
+    }
+    return this.#plan.nodes
+      .filter(({ parent }) => parent === index)
+      .flatMap((part) => this.#parts(part.index));
+  }
+
+  #parentOf(node: PlanNode): PlanNode | undefined {
+    return node.parent === undefined ? undefined : this.#plan.nodes[node.parent];
+  }
+
+  #checkNeeds(node: PlanNode): void {
+    for (let at: PlanNode | undefined = node; at !== undefined; at = this.#parentOf(at)) {
+      for (const need of at.needs) {
+        for (const { id, status } of this.#parts(need)) {
+          if (!ENDED.includes(status))
+            fail(`${node.id} does not wait for ${id}, which is ${status}`);
+        }
+      }
+      if (this.#ruleBroken(at) === true)
+        fail(`${node.id} goes on although the rule of ${at.id} is broken`);
+    }
+  }
+
+  /** Undefined where the events do not tell. */
+  #ruleBroken({ step, needs }: PlanNode): boolean | undefined {
+    const statuses = needs.map((need) => this.#statusOf(need));
+    if (step.triggerRule === 'all_done') return false;
+    if (statuses.includes('unknown')) return undefined;
+    switch (step.triggerRule) {
+      case 'all_success':
+        return statuses.some((status) => status !== 'passed');
+      case 'none_failed':
+        return statuses.some((status) => status !== 'passed' && status !== 'skipped');
+      case 'one_success':
+        return statuses.length > 0 && !statuses.includes('passed');
+    }
+  }
+
+  /** For those who need it. */
+  #statusOf(index: number): Outcome {
+    const node = this.#plan.nodes[index] as PlanNode;
+    const status = this.#ownStatusOf(node);
+    return status === 'failed' && node.step.continueOnError ? 'passed' : status;
+  }
+
+  #ownStatusOf(node: PlanNode): Outcome {
+    if (isLeaf(node) && !this.#instances.has(node.index)) return this.#step(node.id).status;
+    if (node.kind === 'workflow') return this.#nestedStatus(node);
+    const parts = this.#parts(node.index);
+    if (parts.length > 0) return worst(parts.map(({ status }) => status));
+    return worst(node.needs.map((need) => this.#ownStatusOf(this.#plan.nodes[need] as PlanNode)));
+  }
+
+  #nestedStatus(node: PlanNode): Outcome {
+    const entered = this.#entryOf(node);
+    if (entered !== 'open') return entered;
+    const children = this.#plan.nodes.filter(({ parent }) => parent === node.index);
+    const status = worst(children.map(({ index }) => this.#statusOf(index)));
+    return status === 'skipped' ? 'passed' : status;
+  }
+
+  /** Whether the steps of a nested workflow were let in, and as what it counts when they were not. */
+  #entryOf(node: PlanNode): 'open' | 'failed' | 'skipped' | 'unknown' {
+    const parent = this.#parentOf(node);
+    const around = parent ? this.#entryOf(parent) : 'open';
+    if (around !== 'open') return around;
+    const broken = this.#ruleBroken(node);
+    if (broken !== false) return broken ? 'skipped' : 'unknown';
+    if (this.#isFailingFast() && !this.#isCleanup(node)) return 'unknown'; // Since when is not told.
+    const holds = this.#conditionHolds(node);
+    if (holds !== true) return holds === false ? 'skipped' : holds;
+    return JSON.stringify(node.step.workflow?.with).includes('no json') ? 'failed' : 'open';
+  }
+
+  /** The few conditions that random-run.ts writes. */
+  #conditionHolds({ step, parent }: PlanNode): boolean | 'failed' | 'unknown' {
+    if (step.when === undefined || step.when === 'true') return true;
+    if (step.when === '1 == 2') return false;
+    const [, name, word] = /^steps\.(\S+)\.status != '(\w+)'$/.exec(step.when) ?? [];
+    const holder = parent === undefined ? '' : `${this.#plan.nodes[parent]?.id}/`;
+    const asked = this.#plan.nodes.findLast(({ id }) => id === `${holder}${name}`);
+    if (asked === undefined) return 'failed';
+    const status = this.#ownStatusOf(asked);
+    return status === 'unknown' ? status : status !== word;
+  }
+
+  #mayFail({ definition }: Step): boolean {
+    for (let at: PlanNode | undefined = definition; at; at = this.#parentOf(at)) {
+      if (at.step.continueOnError) return true;
+    }
+    return false;
+  }
+
+  #isCleanup(definition: PlanNode): boolean {
+    for (let at: PlanNode | undefined = definition; at; at = this.#parentOf(at)) {
+      if (at.step.triggerRule === 'all_done' && at.needs.length > 0) return true;
+    }
+    return false;
+  }
+
+  #gateFailed(): boolean {
+    return this.#waves.some(({ gates }) => {
+      const all = [...gates.values()];
+      const ended = all.every(({ status }) => status !== 'pending' && status !== 'running');
+      return ended && all.some(({ status }) => status !== 'passed');
+    });
+  }
+
+  #stepFailed(): boolean {
+    return [...this.#steps.values()].some(
+      (step) => step.status === 'failed' && !this.#mayFail(step),
+    );
+  }
+
+  #isFailingFast(): boolean {
+    return this.#gateFailed() || (this.#workflow.failFast && this.#stepFailed());
+  }
+
+  // Events.
+
+  #stepStarted(event: StepStarted | StepWaiting, atMs: number): void {
+    const step = this.#step(event.step);
+    const { definition } = step;
+    if (step.status !== 'pending') fail(`${step.id} starts, and is ${step.status}`);
+    if (event.attempt !== step.attempts + 1)
+      fail(`${step.id} starts attempt ${event.attempt} after ${step.attempts}`);
+    step.attempts += 1;
+    this.#attemptsOf.set(step.id, step.attempts);
+    const holdsSlot = event.type === 'step.started' && event.slot !== undefined;
+    step.status = event.type === 'step.waiting' ? 'waiting' : 'running';
+    step.holdsSlot = holdsSlot;
+    if (this.#wave(event.wave).status !== 'open')
+      fail(`${step.id} starts in wave ${event.wave}, which is ${this.#wave(event.wave).status}`);
+    if (!holdsSlot && event.type === 'step.started') return; // Fails without having run.
+    this.#checkNeeds(definition);
+    if (definition.kind === 'dynamic') fail(`${step.id} starts before its matrix is known`);
+    if ((definition.step.kind === 'approval') !== (event.type === 'step.waiting'))
+      fail(`${step.id} is of kind ${definition.step.kind}`);
+    if (this.#isFailingFast() && !this.#isCleanup(definition))
+      fail(`${step.id} starts although something failed`);
+    if (atMs < step.notBeforeMs) fail(`${step.id} starts ${step.notBeforeMs - atMs} ms too soon`);
+    if (this.#cancelled) fail(`${step.id} starts although the run was cancelled`);
+    if (holdsSlot) this.#checkRoom();
+  }
+
+  #checkRoom(): void {
+    const running = this.#running().filter(({ holdsSlot }) => holdsSlot);
+    const gates = this.#waves.flatMap((wave) => [...wave.gates.values()]);
+    const slots = running.length + gates.filter(({ status }) => status === 'running').length;
+    if (slots > this.#plan.concurrency) fail(`${slots} at once of ${this.#plan.concurrency}`);
+    for (const [pool, size] of Object.entries(this.#workflow.pools)) {
+      const used = running.reduce(
+        (sum, { definition }) => sum + (definition.step.uses[pool] ?? 0),
+        0,
+      );
+      if (used > size) fail(`${used} units of pool ${pool}, which has ${size}`);
+    }
+  }
+
+  #stepFinished(event: StepFinished): void {
+    const step = this.#step(event.step);
+    if (step.status !== 'running' && step.status !== 'waiting')
+      fail(`${step.id} ends, and is ${step.status}`);
+    if (event.attempt !== step.attempts) fail(`${step.id} ends attempt ${event.attempt}`);
+    const kind = event.failure?.kind;
+    if (kind !== 'crash' && kind !== 'interrupted') step.counted += 1;
+    const { maxAttempts } = step.definition.step.retry;
+    if (step.counted > maxAttempts) fail(`${step.id} has had ${step.counted} of ${maxAttempts}`);
+    const again = event.retry_at !== undefined || kind === 'interrupted';
+    step.status = again ? 'pending' : event.status;
+    step.notBeforeMs = event.retry_at === undefined ? 0 : Date.parse(event.retry_at);
+    if (event.retry_at !== undefined && step.counted >= maxAttempts && kind !== 'crash')
+      fail(`${step.id} is to be tried again after its last attempt`);
+  }
+
+  #stepSkipped(event: StepSkipped): void {
+    const step = this.#step(event.step);
+    if (step.status !== 'pending') fail(`${step.id} is skipped, and is ${step.status}`);
+    step.status = 'skipped';
+    step.skipped = event.reason;
+    const { definition } = step;
+    const isOver = this.#cancelled || this.#isFailingFast();
+    switch (event.reason) {
+      case 'needs':
+        if (this.#ruleBroken(definition) === false)
+          fail(`${step.id} is skipped, and its rule holds`);
+        return;
+      case 'when':
+        if (definition.step.when === undefined) fail(`${step.id} has no condition`);
+        return;
+      case 'empty_matrix':
+        if (definition.kind !== 'dynamic') fail(`${step.id} is no matrix`);
+        return;
+      case 'parent':
+        if (definition.parent === undefined) fail(`${step.id} lies in nothing`);
+        return;
+      case 'fail_fast':
+      case 'cancelled':
+        if (!isOver) fail(`${step.id} is skipped (${event.reason}), and the run goes on`);
+        return;
+    }
+  }
+
+  #waveStarted(index: number): void {
+    if (this.#wave(index).status !== 'planned')
+      fail(`wave ${index} is ${this.#wave(index).status}`);
+    const before = this.#wave(index - 1);
+    if (!CHECKPOINTED.includes(before.status))
+      fail(`wave ${index} starts while the one before is ${before.status}`);
+    for (const [name, { status }] of before.gates) {
+      if (status !== 'passed' && !this.#isFailingFast())
+        fail(`wave ${index} starts while the gate ${name} is ${status}`);
+    }
+    this.#wave(index).status = 'open';
+  }
+
+  #sealed(index: number): void {
+    if (this.#wave(index).status !== 'open') fail(`wave ${index} is sealed twice`);
+    for (const { id, status, definition } of this.#steps.values()) {
+      if (definition.wave === index && !ENDED.includes(status))
+        fail(`wave ${index} is sealed while ${id} is ${status}`);
+    }
+    this.#wave(index).status = 'sealed';
+  }
+
+  #gateStarted({ wave, gate: name, attempt }: GateStarted): void {
+    const gate = this.#wave(wave).gates.get(name) ?? fail(`wave ${wave} has no gate ${name}`);
+    if (this.#wave(wave).status !== 'sealed') fail(`a gate starts in wave ${wave}, not sealed`);
+    if (gate.status !== 'pending') fail(`the gate ${name} starts, and is ${gate.status}`);
+    if (attempt !== gate.attempts + 1) fail(`the gate ${name} starts attempt ${attempt}`);
+    gate.attempts += 1;
+    gate.status = 'running';
+    this.#checkRoom();
+  }
+
+  #gateFinished({ wave, gate: name, status, failure, retry_at }: GateFinished): void {
+    const gate = this.#wave(wave).gates.get(name) ?? fail(`wave ${wave} has no gate ${name}`);
+    if (gate.status !== 'running') fail(`the gate ${name} ends, and is ${gate.status}`);
+    if (failure?.kind !== 'crash' && failure?.kind !== 'interrupted') gate.counted += 1;
+    gate.status = retry_at !== undefined || failure?.kind === 'interrupted' ? 'pending' : status;
+    const definition = this.#workflow.gates.find((each) => each.name === name);
+    if (gate.counted > (definition?.retry.maxAttempts ?? 0))
+      fail(`the gate ${name} was tried too often`);
+  }
+
+  #checkpointStarted(index: number, parent: string | null): void {
+    const wave = this.#wave(index);
+    if (wave.status !== 'sealed') fail(`wave ${index} is checkpointed, and is ${wave.status}`);
+    if (this.#open) fail('two checkpoints at once');
+    if (parent !== this.#lastCommit) fail(`checkpoint ${index} leaves the chain`);
+    if (index > this.#lastWave + 1) fail(`checkpoint ${index} after ${this.#lastWave}`);
+    wave.status = 'checkpointing';
+    this.#open = { wave: index };
+  }
+
+  #runFinished(status: string): void {
+    this.#finished = status;
+    for (const step of this.#steps.values()) {
+      if (!ENDED.includes(step.status)) fail(`the run ends while ${step.id} is ${step.status}`);
+    }
+    const isFailed = this.#stepFailed() || this.#gateFailed();
+    const wanted = this.#cancelled ? 'cancelled' : isFailed ? 'failed' : 'passed';
+    if (status !== wanted) fail(`the run ends as ${status}, and is ${wanted}`);
+    const undone = this.#waves.slice(1).some((wave) => wave.status !== 'passed');
+    if (status === 'passed' && undone) fail('the run passes before all waves have');
+  }
+
+  // Steps that are to be done again.
+
+  #resumed({ boot, retry_failed }: RunResumed): void {
+    const rebooted = boot !== this.#boot;
+    this.#boot = boot;
+    if (this.#finished !== undefined && !retry_failed) fail('a finished run goes on');
+    for (const step of this.#steps.values()) {
+      if (!ENDED.includes(step.status)) continue;
+      const isLost = rebooted && this.#wave(step.definition.wave).status === 'open';
+      const chose = step.skipped === 'when' || step.skipped === 'empty_matrix';
+      const isRetried = retry_failed && step.status !== 'passed' && !chose;
+      if (isLost || isRetried) this.#setBack(step);
+      if (isRetried) this.#reopenFrom(step.definition.wave);
+    }
+    if (retry_failed) {
+      this.#cancelled = false;
+      this.#finished = undefined;
+      const failed = this.#waves.findIndex(
+        ({ status }) => status === 'failed' || status === 'cancelled',
+      );
+      if (failed !== -1) this.#reopenFrom(failed);
+      const undone = this.#waves.findIndex(({ status }) => !CHECKPOINTED.includes(status));
+      if (undone !== -1) this.#lastWave = Math.min(this.#lastWave, undone - 1);
+    }
+    if (rebooted || retry_failed) this.#contract();
+  }
+
+  /** All waves from the first that changes are done again; where work is left, the first is open at once. */
+  #reopenFrom(index: number): void {
+    for (let at = index; at < this.#waves.length; at++) {
+      const wave = this.#wave(at);
+      if (wave.status === 'planned') continue;
+      wave.status = at === index ? 'open' : 'planned';
+      for (const gate of wave.gates.values())
+        Object.assign(gate, { status: 'pending', counted: 0 });
+    }
+    this.#lastWave = Math.min(this.#lastWave, index - 1);
+  }
+
+  #invalidated(index: number): void {
+    for (const step of this.#steps.values()) {
+      if (step.definition.wave === index) this.#setBack(step);
+    }
+    const wave = this.#wave(index);
+    wave.status = 'planned';
+    for (const gate of wave.gates.values()) Object.assign(gate, { status: 'pending', counted: 0 });
+    this.#lastWave = Math.min(this.#lastWave, index - 1);
+    this.#cancelled = false;
+    this.#finished = undefined;
+    this.#contract();
+  }
+
+  #setBack(step: Step): void {
+    Object.assign(step, { status: 'pending', counted: 0, notBeforeMs: 0 });
+    delete step.skipped;
+  }
+
+  #contract(): void {
+    for (const [index, ids] of [...this.#instances]) {
+      if (!ids.every((id) => this.#step(id).status === 'pending')) continue;
+      this.#instances.delete(index);
+      for (const id of ids) this.#steps.delete(id);
+      const node = this.#plan.nodes[index] as PlanNode;
+      this.#addStep(node.id, node);
+    }
+  }
+}
+
+function worst(statuses: readonly Outcome[]): Outcome {
+  if (statuses.includes('unknown')) return 'unknown';
+  if (statuses.includes('failed')) return 'failed';
+  if (statuses.includes('cancelled')) return 'cancelled';
+  return statuses.length > 0 && statuses.every((status) => status === 'skipped')
+    ? 'skipped'
+    : 'passed';
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}
