@@ -1,14 +1,8 @@
 /** How events of a run are shown to people while they happen: redrawn on a terminal, else as plain lines. */
-import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { eventLine } from '../view/event-line.ts';
 import type { CliContext } from './context.ts';
-
-export interface Display {
-  show(event: RunEvent, state: RunState): void;
-  /** Leaves nothing of itself on the screen; further calls do nothing. */
-  close(): void;
-}
+import type { Display } from './live-display.ts';
 
 /** @param initial what to show before the first event, of a run that has begun already */
 export async function openDisplay(context: CliContext, initial?: RunState): Promise<Display> {

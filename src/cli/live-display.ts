@@ -9,8 +9,13 @@ import type { RunState } from '../run/state.ts';
 import { eventLine } from '../view/event-line.ts';
 import { liveLines, liveProgress } from '../view/live-lines.ts';
 import type { CliContext } from './context.ts';
-import type { Display } from './display.ts';
 import { openScreen, type ScreenSize } from './live-screen.ts';
+
+export interface Display {
+  show(event: RunEvent, state: RunState): void;
+  /** Leaves nothing of itself on the screen; further calls do nothing. */
+  close(): void;
+}
 
 /** Progress looks at every step: without news it is worked out this often, not for every frame. */
 const PROGRESS_MS = 1_000;

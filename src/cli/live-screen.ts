@@ -28,7 +28,7 @@ export interface Screen {
 }
 
 /** Times are shown in seconds; more frames would only take time from the steps. */
-const FRAME_MS = 250;
+const FRAME_MS = 500;
 const SPINNER_WIDTH = 2;
 /** The cursor stands below the last line, and a full terminal would scroll. */
 const ROWS_KEPT_FREE = 1;

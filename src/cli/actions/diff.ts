@@ -3,11 +3,16 @@ import { OrchError } from '../../base/errors.ts';
 import { lookAtAnyRun } from '../../engine/find-known-run.ts';
 import type { GitPort, Oid } from '../../ports/git.ts';
 import { chooseDiff, type DiffChoice } from '../../run/choose-diff.ts';
-import type { DiffOptions } from '../commands/diff.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
 const RECORDS = '.orch/runs';
+
+export interface DiffOptions {
+  readonly wave?: number;
+  readonly attempt?: string;
+  readonly stat?: boolean;
+}
 
 export async function diffCommand(
   context: CliContext,

@@ -13,10 +13,14 @@ import {
   RUN_COLUMNS,
   runRow,
 } from '../../view/run-table.ts';
-import type { ListOptions } from '../commands/list.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 import { renderTable } from '../table.ts';
+
+export interface ListOptions {
+  readonly workflows?: boolean;
+  readonly limit: number;
+}
 
 export async function listCommand(context: CliContext, options: ListOptions): Promise<void> {
   if (options.workflows) {

@@ -7,9 +7,14 @@ import { attemptsOf, type LogSelection, selectLogs } from '../../engine/attempt-
 import { followLogs, readLogs } from '../../engine/follow-log.ts';
 import { findRun, readRun } from '../../engine/read-run.ts';
 import { cleanLogLine, type LogLine, logLineJson, logPrefix } from '../../view/log-text.ts';
-import type { LogsOptions } from '../commands/logs.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+
+export interface LogsOptions {
+  readonly gate?: string;
+  readonly attempt?: number;
+  readonly follow?: boolean;
+}
 
 export async function logsCommand(
   context: CliContext,

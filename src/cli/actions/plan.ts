@@ -7,15 +7,23 @@ import { dirname, join } from 'node:path';
 import { loadDefinition } from '../../engine/load-definition.ts';
 import { makePlan, whatIf } from '../../plan/make-plan.ts';
 import type { FilesPort } from '../../ports/files.ts';
-import { renderGraph } from '../../view/plan-graph.ts';
+import { type GraphFormat, renderGraph } from '../../view/plan-graph.ts';
 import { planJson } from '../../view/plan-json.ts';
 import { type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-table.ts';
 import { checkInputs } from '../../workflow/inputs.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
-import type { PlanOptions } from '../commands/plan.ts';
 import type { CliContext } from '../context.ts';
 import { templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
+
+export interface PlanOptions {
+  readonly input: Record<string, string>;
+  readonly concurrency?: number;
+  readonly strategy?: string;
+  readonly workspace?: 'in-place' | 'isolated';
+  readonly whatIf: readonly number[];
+  readonly graph?: GraphFormat;
+}
 
 export async function planCommand(
   context: CliContext,

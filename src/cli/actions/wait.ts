@@ -7,7 +7,8 @@ import { liveProgress } from '../../view/live-lines.ts';
 import { progressText } from '../../view/status-text.ts';
 import { renderSummary } from '../../view/summary-text.ts';
 import type { CliContext } from '../context.ts';
-import { type Display, openDisplay } from '../display.ts';
+import { openDisplay } from '../display.ts';
+import type { Display } from '../live-display.ts';
 import { openProject } from '../open-project.ts';
 import { exitCodeOf } from '../run-session.ts';
 

@@ -1,14 +1,9 @@
 /** `orch diff [run]`: what a run, a wave or an attempt changed. */
 import { type Command, Option } from 'commander';
+import type { DiffOptions } from '../actions/diff.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { parseIndex } from '../options.ts';
-
-export interface DiffOptions {
-  readonly wave?: number;
-  readonly attempt?: string;
-  readonly stat?: boolean;
-}
 
 export function registerDiff(program: Command, context: CliContext): void {
   const command = program

@@ -1,13 +1,9 @@
 /** `orch list`: all runs, or the workflow files of the project. */
 import type { Command } from 'commander';
+import type { ListOptions } from '../actions/list.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { parseCount } from '../options.ts';
-
-export interface ListOptions {
-  readonly workflows?: boolean;
-  readonly limit: number;
-}
 
 export function registerList(program: Command, context: CliContext): void {
   const command = program

@@ -1,14 +1,9 @@
 /** `orch logs <run> [step]`: what steps and gates have printed. */
 import type { Command } from 'commander';
+import type { LogsOptions } from '../actions/logs.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { parseCount } from '../options.ts';
-
-export interface LogsOptions {
-  readonly gate?: string;
-  readonly attempt?: number;
-  readonly follow?: boolean;
-}
 
 export function registerLogs(program: Command, context: CliContext): void {
   const command = program

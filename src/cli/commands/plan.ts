@@ -1,18 +1,10 @@
 /** `orch plan <workflow>`: shows the waves a run would go through, and runs nothing. */
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import type { GraphFormat } from '../../view/plan-graph.ts';
+import type { PlanOptions } from '../actions/plan.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { collectPair, parseCount } from '../options.ts';
-
-export interface PlanOptions {
-  readonly input: Record<string, string>;
-  readonly concurrency?: number;
-  readonly strategy?: string;
-  readonly workspace?: 'in-place' | 'isolated';
-  readonly whatIf: readonly number[];
-  readonly graph?: GraphFormat;
-}
 
 const GRAPHS: readonly GraphFormat[] = ['mermaid', 'dot', 'json'];
 
