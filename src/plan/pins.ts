@@ -84,7 +84,7 @@ export function keepPins(bounds: WaveBounds, order: Int32Array, waveOf: Int32Arr
  * is moved is the first (or last) that can be, so all it needs stays before it.
  */
 function fillWave(
-  { first, last }: WaveBounds,
+  { first, last, highest }: WaveBounds,
   order: Int32Array,
   waveOf: Int32Array,
   sizes: Int32Array,
@@ -102,6 +102,8 @@ function fillWave(
     move(forward, wave);
     return true;
   }
+  // Nobody asked for this wave and none follows it; what went back to it could leave a gap behind.
+  if (wave > highest) return false;
   for (let empty = wave; sizes[empty] === 0; ) {
     const back = order.findLast(
       (leaf) => (waveOf[leaf] ?? 1) < empty && (last[leaf] ?? 1) >= empty,

@@ -167,6 +167,14 @@ describe('pins', () => {
     expect(() => planOf(steps, fields)).toThrow(error);
   });
 
+  test('a step that is alone free to move is in one of the waves, and no wave is empty', () => {
+    const early = beside(7);
+    const last = pin('last', 1, ...early.map(({ id }) => id));
+    const steps = [...early, last, stepOf('free', { estimateMs: 1 })];
+    const plan = planOf(steps, { strategy: 'progressive' }, { concurrency: 1 });
+    expect(wavesOf(plan)).toEqual([[...early.map(({ id }) => id), 'last'].sort(), ['free']]);
+  });
+
   test('gaps between pins are filled by steps that are free to move', () => {
     const steps = [pin('a', 1), stepOf('b'), stepOf('c'), pin('d', 3)];
     const plan = planOf(steps, manual);
