@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { choosePathsToWrite, gitBusy, uncommittedAtStart } from '../checkpoint/accept.ts';
 import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
-import type { GitPort } from '../ports/git.ts';
+import type { Commit, GitPort } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -115,10 +115,8 @@ export async function pin(
   return index;
 }
 
-/** The tree that `pin` was given as `workTree`. */
-export async function pinnedWorkTree(git: GitPort, rescueCommit: Oid): Promise<Oid> {
-  const { parents } = await git.readCommit(rescueCommit);
-  const last = parents.at(-1);
-  if (last === undefined) throw new Error(`${rescueCommit} is not a pin of accept`);
-  return (await git.readCommit(last)).tree;
+/** The tree that `pin` was given as `workTree`, from the commit it made; null for any other commit. */
+export async function pinnedWorkTree(git: GitPort, pinned: Commit): Promise<Oid | null> {
+  const last = pinned.parents.at(-1);
+  return last === undefined ? null : (await git.readCommit(last)).tree;
 }

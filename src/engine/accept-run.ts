@@ -8,7 +8,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import { acceptInTheWay, onOwnBranch, refuseUnlessPassed } from '../checkpoint/accept.ts';
-import { branchOf, committedFolder, rescueRef } from '../checkpoint/layout.ts';
+import { branchOf, committedFolder } from '../checkpoint/layout.ts';
 import { standingCheckpoint } from '../checkpoint/rollback.ts';
 import type { GitPort, Head } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -26,6 +26,7 @@ import {
 } from './accept-pins.ts';
 import { withHeldRun } from './hold-run.ts';
 import type { LiveRun } from './live-run.ts';
+import { nextRescueRef } from './rescue-ref.ts';
 
 export interface AcceptRequest {
   readonly run: string;
@@ -95,7 +96,9 @@ async function begin(run: LiveRun, request: AcceptRequest, place: Place): Promis
   const left = await findPathsLeft(git, { head, commit, workTree, checkpoint: brought });
   const blockers = await git.inTheWay(workTree, commit, left);
   if (blockers.length > 0) throw acceptInTheWay(request.run, blockers);
-  const rescue = rescueRef(request.run, run.state.rescues + 1);
+  const rescue = await nextRescueRef(run, async (held) => {
+    return held.tree === indexTree && (await pinnedWorkTree(git, held)) === workTree;
+  });
   const rescueCommit = await pin(run, rescue, { head, indexTree, workTree });
   const started: AcceptStarted = {
     type: 'accept.started',
@@ -119,7 +122,8 @@ async function perform(run: LiveRun, head: Oid | null): Promise<void> {
   const open = run.state.acceptOpen;
   if (open === undefined) throw new Error('no accept was started');
   await git.adoptCommit(open.commit, open.head);
-  const workTree = await pinnedWorkTree(git, open.rescueCommit);
+  const workTree = await pinnedWorkTree(git, await git.readCommit(open.rescueCommit));
+  if (workTree === null) throw new Error(`${open.rescue} is not a pin of accept`);
   const trees = { head: open.head, commit: open.commit, workTree, checkpoint: open.brought };
   const left = await findPathsLeft(git, trees);
   // After a crash the user may have gone on: what was edited since is not ours to write.

@@ -8,11 +8,12 @@
  */
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
-import { committedFolder, RECORDS_FOLDER, rescueRef } from '../checkpoint/layout.ts';
+import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import { editedSince, inTheWay, latestCheckpoint, withoutRecords } from '../checkpoint/rollback.ts';
 import type { RollbackDone, RollbackStarted } from '../run/events.ts';
 import type { Checkpoint, RunState } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
+import { nextRescueRef } from './rescue-ref.ts';
 import { pinWorkTree, takeSnapshot } from './seal-wave.ts';
 
 /** As a command of the loop: pins, records, restores, records. */
@@ -43,7 +44,8 @@ export async function prepareRollBack(
 ): Promise<RollbackStarted> {
   const { git } = run.parts;
   const target = await targetTree(run, checkpoint);
-  const rescue = rescueRef(run.state.run, run.state.rescues + 1);
+  const { tree: now } = await run.withIndex(() => takeSnapshot(run));
+  const rescue = await nextRescueRef(run, ({ tree }) => tree === now);
   const subject = `orch: ${run.state.run} before rollback to wave ${checkpoint.wave}`;
   const commit = await pinWorkTree(run, rescue, subject);
   const { tree: from } = await git.readCommit(commit);
