@@ -2,7 +2,6 @@
  * What an attempt came to, from evidence: how its process ended, what it was stopped for, what it
  * handed on and what it left behind.
  */
-import { constants } from 'node:os';
 import type { Failure, Resources, StepEndStatus } from './events.ts';
 
 /** How an attempt's process ended. */
@@ -42,6 +41,24 @@ function withSurvivors(failure: Failure, survivors: number): Failure {
   };
 }
 
+/** Signals that have the same number on every system that orch runs on. */
+const SIGNALS = new Map([
+  [1, 'SIGHUP'],
+  [2, 'SIGINT'],
+  [3, 'SIGQUIT'],
+  [4, 'SIGILL'],
+  [5, 'SIGTRAP'],
+  [6, 'SIGABRT'],
+  [8, 'SIGFPE'],
+  [9, 'SIGKILL'],
+  [11, 'SIGSEGV'],
+  [13, 'SIGPIPE'],
+  [14, 'SIGALRM'],
+  [15, 'SIGTERM'],
+]);
+
+/** The other ones up to 31 exist everywhere too, under names that differ from system to system. */
 function signalName(number: number): string | undefined {
-  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  if (number < 1 || number > 31) return undefined;
+  return SIGNALS.get(number) ?? `signal ${number}`;
 }
