@@ -62,25 +62,39 @@ export function decodeFrozen(text: string, path: string): Frozen {
       fix: 'npm install --global git-orch@latest',
     });
   }
-  const steps = new Map(value.workflow.steps.map((step) => [step.id, step]));
-  const gates = new Map(value.workflow.gates.map((gate) => [gate.name, gate]));
-  const plan: Plan = {
-    ...value.plan,
-    nodes: value.plan.nodes.map((node) => ({ ...node, step: known(steps, node.step, path) })),
-    waves: value.plan.waves.map((wave) => ({
+  try {
+    return { ...value, plan: resolvePlan(value, path) };
+  } catch (cause) {
+    if (cause instanceof OrchError) throw cause;
+    throw damaged(path, 'it is not the record of a run', cause);
+  }
+}
+
+function resolvePlan({ workflow, plan }: StoredFrozen, path: string): Plan {
+  const steps = new Map(workflow.steps.map((step) => [step.id, step]));
+  const gates = new Map(workflow.gates.map((gate) => [gate.name, gate]));
+  return {
+    ...plan,
+    nodes: plan.nodes.map((node) => ({ ...node, step: known(steps, node.step, path) })),
+    waves: plan.waves.map((wave) => ({
       ...wave,
       gates: wave.gates.map((name): Gate => known(gates, name, path)),
     })),
   };
-  return { ...value, plan };
 }
 
-function parse(text: string, path: string): Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan } {
+type StoredFrozen = Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan };
+
+function parse(text: string, path: string): StoredFrozen {
+  let value: unknown;
   try {
-    return JSON.parse(text) as Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan };
+    value = JSON.parse(text);
   } catch (cause) {
     throw damaged(path, 'it is not JSON', cause);
   }
+  if (typeof value !== 'object' || value === null)
+    throw damaged(path, 'it is not the record of a run');
+  return value as StoredFrozen;
 }
 
 function known<T>(map: ReadonlyMap<string, T>, key: string, path: string): T {
