@@ -50,8 +50,3 @@ export function encodeIdPart(id: string): string {
   }
   return encoded;
 }
-
-/** The inverse of encodeIdPart. */
-export function decodeIdPart(encoded: string): string {
-  return decodeURIComponent(encoded);
-}

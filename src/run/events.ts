@@ -6,7 +6,7 @@
  * disk is journal-line.ts; what events mean is state.ts.
  */
 import type { Oid } from '../base/ids.ts';
-import type { JsonValue, MatrixValues } from '../workflow/workflow.ts';
+import type { MatrixValues } from '../workflow/workflow.ts';
 
 /** Version of the event format; a record with a larger one is from a newer orch. */
 export const EVENT_VERSION = 1;
@@ -286,5 +286,3 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, string>> = {
   'accept.started': 'The index is pinned, and the current branch is about to move.',
   'run.accepted': 'The result is on the current branch.',
 };
-
-export type { JsonValue, MatrixValues };

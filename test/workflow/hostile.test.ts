@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { InvalidFileError } from '../../src/base/errors.ts';
 import { parseConfig } from '../../src/workflow/config-schema.ts';
-import { parseWorkflow } from '../../src/workflow/parse.ts';
+import { parseWorkflow } from './parse-workflow.ts';
 
 const fixture = (name: string): string =>
   readFileSync(new URL(`./fixtures/${name}`, import.meta.url), 'utf8');

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { InvalidFileError } from '../../src/base/errors.ts';
 import { renderDiagnostics } from '../../src/workflow/diagnostics.ts';
-import { parseWorkflow } from '../../src/workflow/parse.ts';
+import { parseWorkflow } from './parse-workflow.ts';
 
 function messageOf(text: string): string {
   try {

@@ -1,9 +1,6 @@
-/**
- * One text as a Workflow, without any other file: for texts that come from somewhere else than a
- * repository, and for tests. With files around it, loadWorkflow does the same and more.
- */
-import { loadWorkflow } from './load.ts';
-import type { Workflow } from './workflow.ts';
+/** One text as a Workflow, without any other file around it. */
+import { loadWorkflow } from '../../src/workflow/load.ts';
+import type { Workflow } from '../../src/workflow/workflow.ts';
 
 /**
  * @param file what to call the text in messages
