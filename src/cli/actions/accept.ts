@@ -2,9 +2,15 @@
 import { type Accepted, acceptRun } from '../../engine/accept-run.ts';
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import type { AcceptHow } from '../../run/events.ts';
-import type { AcceptOptions } from '../commands/accept.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+
+export interface AcceptOptions {
+  readonly merge?: boolean;
+  readonly squash?: boolean;
+  readonly ff?: boolean;
+  readonly includeUncommitted?: boolean;
+}
 
 export async function acceptCommand(
   context: CliContext,

@@ -5,9 +5,14 @@ import { plural } from '../../base/text.ts';
 import { collectGarbage, type GcReport } from '../../engine/collect-garbage.ts';
 import { loadConfig } from '../../engine/load-definition.ts';
 import { DEFAULT_RETENTION_MS } from '../../workflow/settings.ts';
-import type { GcOptions } from '../commands/gc.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+
+export interface GcOptions {
+  readonly dryRun?: boolean;
+  /** As written; read in the action, because its parser is not loaded at a start. */
+  readonly olderThan?: string;
+}
 
 export async function gcCommand(context: CliContext, options: GcOptions): Promise<void> {
   const olderThanMs = readAge(options.olderThan);

@@ -2,9 +2,12 @@
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
-import type { RollbackOptions } from '../commands/rollback.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+
+export interface RollbackOptions {
+  readonly to: number;
+}
 
 export async function rollbackCommand(
   context: CliContext,

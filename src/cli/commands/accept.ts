@@ -1,14 +1,8 @@
 /** `orch accept [run]`: the result of a run on the current branch. */
 import { type Command, Option } from 'commander';
+import type { AcceptOptions } from '../actions/accept.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-
-export interface AcceptOptions {
-  readonly merge?: boolean;
-  readonly squash?: boolean;
-  readonly ff?: boolean;
-  readonly includeUncommitted?: boolean;
-}
 
 export function registerAccept(program: Command, context: CliContext): void {
   const command = program

@@ -1,13 +1,8 @@
 /** `orch gc`: deletes what is old and held elsewhere. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { GcOptions } from '../actions/gc.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-
-export interface GcOptions {
-  readonly dryRun?: boolean;
-  /** As written; read in the action, because its parser is not loaded at a start. */
-  readonly olderThan?: string;
-}
 
 export function registerGc(program: Command, context: CliContext): void {
   const command = program

@@ -1,12 +1,9 @@
 /** `orch rollback [run] --to N`: the work tree as it was at a checkpoint. */
 import type { Command } from 'commander';
+import type { RollbackOptions } from '../actions/rollback.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { parseIndex } from '../options.ts';
-
-export interface RollbackOptions {
-  readonly to: number;
-}
 
 export function registerRollback(program: Command, context: CliContext): void {
   const command = program
