@@ -1,0 +1,305 @@
+/**
+ * `orch accept` through the program: the branch and the index move together, what the user edited or
+ * staged since is never lost, what does not go is refused with nothing changed, and a crash in the
+ * middle is finished by asking again.
+ */
+import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import {
+  type History,
+  listing,
+  makeHistory,
+  placesOf,
+  sealedTree,
+  userState,
+  workTreeListing,
+} from './history-stage.ts';
+
+const text = (history: History, path: string) =>
+  readFileSync(history.repository.path(path), 'utf8');
+
+/** `git status` without what the test itself knows of. */
+const status = ({ repository }: History) => repository.git('status', '--porcelain');
+
+describe('the result on the branch', () => {
+  test('merged: the checkpoints are in the history, the files stay, nothing is left to commit', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository, run } = history;
+    const base = repository.git('rev-parse', 'HEAD');
+    const files = workTreeListing(repository);
+    const result = await history.json(['accept']);
+    const head = repository.git('rev-parse', 'HEAD');
+    expect(result).toMatchObject({
+      run,
+      outcome: 'accepted',
+      how: 'merge',
+      commit: head,
+      branch: 'main',
+      wave: 3,
+    });
+    const tip = repository.git('rev-parse', `orch/${run}`);
+    expect(repository.git('log', '-1', '--format=%P')).toBe(`${base} ${tip}`);
+    expect(repository.git('log', '-1', '--format=%s')).toBe('orch: accept history');
+    expect(workTreeListing(repository)).toBe(files);
+    expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+    expect(existsSync(repository.path(`.orch/runs/${run}/report.md`))).toBe(true);
+    expect((await history.orch(['audit'])).code).toBe(0);
+  });
+
+  test('squashed: one commit with one parent', async () => {
+    using history = await makeHistory({ dirty: false });
+    const base = history.repository.git('rev-parse', 'HEAD');
+    await history.json(['accept', '--squash']);
+    expect(history.repository.git('log', '-1', '--format=%P')).toBe(base);
+    expect(listing(history.repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+  });
+
+  test('wound forward: the branch is at the checkpoint itself', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository, run } = history;
+    await history.json(['accept', '--ff']);
+    expect(repository.git('rev-parse', 'main')).toBe(repository.git('rev-parse', `orch/${run}`));
+    expect(status(history)).toBe('');
+  });
+
+  test('the checkpoint at which the work tree stands is what is brought', async () => {
+    using history = await makeHistory({ dirty: false });
+    await history.json(['rollback', '--to', '1']);
+    expect(await history.json(['accept'])).toMatchObject({ wave: 1 });
+    expect(listing(history.repository, 'HEAD')).toBe(sealedTree(history, 1));
+    expect(status(history)).toBe('');
+  });
+
+  test('a second time it says that it was accepted, and moves nothing', async () => {
+    using history = await makeHistory({ dirty: false });
+    const first = await history.json(['accept']);
+    const before = userState(history.repository);
+    const second = await history.json(['accept', '--squash']);
+    expect(second).toEqual({ ...first, outcome: 'before', wave: null });
+    expect(userState(history.repository)).toBe(before);
+  });
+
+  test('a detached HEAD moves, and no branch', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    const main = repository.git('rev-parse', 'main');
+    repository.git('checkout', '-q', '--detach');
+    expect(await history.json(['accept'])).toMatchObject({ branch: null });
+    expect(repository.git('rev-parse', 'main')).toBe(main);
+    expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+  });
+
+  test('checkpoints that were put on the current branch are there already', async () => {
+    using history = await makeHistory({ dirty: false, args: ['--commit-to', 'current'] });
+    const before = userState(history.repository);
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'there', how: null });
+    expect(userState(history.repository)).toBe(before);
+  });
+
+  test('so is a run that was merged by hand', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository, run } = history;
+    repository.git('stash', '-q', '--include-untracked');
+    repository.git('merge', '-q', '--no-ff', '-m', 'by hand', `orch/${run}`);
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'there' });
+    expect(history.read().state.accepted?.rescue).toBeNull();
+  });
+});
+
+describe("the user's own work", () => {
+  test('uncommitted changes from before the run come only when asked for', async () => {
+    using history = await makeHistory();
+    const before = userState(history.repository);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({
+      code: 'ORCH_UNCOMMITTED',
+      fix: `orch accept ${history.run} --merge --include-uncommitted`,
+    });
+    expect(String((error as { message: string }).message)).toContain('kept.txt, untracked.txt');
+    expect(userState(history.repository)).toBe(before);
+    await history.json(['accept', '--include-uncommitted']);
+    expect(listing(history.repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+  });
+
+  test('edits since the run stay as uncommitted changes, staged content stays in the rescue', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.write('one.txt', 'edited since\n');
+    repository.write('kept.txt', 'staged\n');
+    repository.git('add', 'kept.txt');
+    repository.write('kept.txt', 'and edited again\n');
+    repository.write('mine.txt', 'mine\n');
+    repository.remove('two.txt');
+    const files = workTreeListing(repository);
+    const { rescue } = await history.json(['accept']);
+    expect(workTreeListing(repository)).toBe(files);
+    expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe(' M kept.txt\n M one.txt\n D two.txt\n?? mine.txt');
+    expect(repository.git('show', `${rescue}:kept.txt`)).toBe('staged');
+  });
+
+  test('a work tree that is without the changes of the run gets them', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('stash', '-q', '--include-untracked');
+    expect(existsSync(repository.path('one.txt'))).toBe(false);
+    await history.json(['accept']);
+    expect(status(history)).toBe('');
+    expect(text(history, 'kept.txt')).toBe('changed\n');
+    expect(existsSync(repository.path('gone.txt'))).toBe(false);
+    expect(lstatSync(repository.path('one.txt')).mode & 0o111).not.toBe(0);
+  });
+
+  test('there, an ignored file in the way is named and kept', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('stash', '-q', '--include-untracked');
+    repository.write('.git/info/exclude', 'one.txt\n');
+    repository.write('one.txt', 'mine, and ignored\n');
+    const before = userState(repository);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_IN_THE_WAY' });
+    expect(text(history, 'one.txt')).toBe('mine, and ignored\n');
+    expect(userState(repository)).toBe(before);
+  });
+});
+
+describe('a branch that has moved', () => {
+  test('is merged with, and changes of both are in the files', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.write('other.txt', 'by the user\n');
+    repository.git('add', 'other.txt');
+    repository.git('commit', '-qm', 'meanwhile', '--', 'other.txt');
+    await history.json(['accept']);
+    expect(status(history)).toBe('');
+    expect(text(history, 'other.txt')).toBe('by the user\n');
+    expect(text(history, 'one.txt')).toBe('one\n');
+    expect(repository.git('show', 'HEAD:other.txt')).toBe('by the user');
+    expect(repository.git('show', 'HEAD:one.txt')).toBe('one');
+  });
+
+  test('on another branch, its files follow', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('stash', '-q', '--include-untracked');
+    repository.git('checkout', '-qb', 'feature');
+    repository.write('gone-too.txt', 'feature\n');
+    symlinkSync('gone-too.txt', repository.path('link'));
+    repository.commitAll('feature');
+    expect(await history.json(['accept', '--squash'])).toMatchObject({ branch: 'feature' });
+    expect(status(history)).toBe('');
+    expect(text(history, 'one.txt')).toBe('one\n');
+    expect(text(history, 'link')).toBe('feature\n');
+  });
+
+  test('in conflict, the paths are named and nothing has changed', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    const own = text(history, 'kept.txt');
+    repository.write('kept.txt', 'the user says otherwise\n');
+    repository.git('commit', '-qm', 'meanwhile', '--', 'kept.txt');
+    repository.write('kept.txt', own);
+    const before = `${userState(repository)}${workTreeListing(repository)}`;
+    const refs = repository.git('for-each-ref', 'refs/orch');
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_MERGE_CONFLICT' });
+    expect(String((error as { message: string }).message)).toContain('kept.txt');
+    expect(`${userState(repository)}${workTreeListing(repository)}`).toBe(before);
+    expect(repository.git('for-each-ref', 'refs/orch')).toBe(refs);
+  });
+
+  test('cannot be wound forward', async () => {
+    using history = await makeHistory({ dirty: false });
+    history.repository.git('commit', '-q', '--allow-empty', '-m', 'meanwhile');
+    const { error } = await history.json(['accept', '--ff'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_NOT_FAST_FORWARD' });
+  });
+});
+
+describe('refused, with nothing changed', () => {
+  test('a failed run', async () => {
+    using history = await makeHistory({ fails: true });
+    const before = userState(history.repository);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({
+      code: 'ORCH_NOT_ACCEPTABLE',
+      fix: `orch resume ${history.run} --retry-failed, then: orch accept ${history.run}`,
+    });
+    expect(userState(history.repository)).toBe(before);
+  });
+
+  test("on the run's own branch", async () => {
+    using history = await makeHistory({ dirty: false });
+    history.repository.git('symbolic-ref', 'HEAD', `refs/heads/orch/${history.run}`);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_NOT_ACCEPTABLE' });
+  });
+
+  test('unmerged paths in the index, and a merge under way', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    const before = userState(repository);
+    repository.write('.git/MERGE_HEAD', `${repository.git('rev-parse', 'HEAD')}\n`);
+    expect((await history.json(['accept'], 4))['error']).toMatchObject({ code: 'ORCH_GIT_BUSY' });
+    repository.remove('.git/MERGE_HEAD');
+    expect(userState(repository)).toBe(before);
+    const blob = repository.git('rev-parse', 'HEAD:kept.txt');
+    const stages = [1, 2, 3].map((stage) => `100644 ${blob} ${stage}\tkept.txt`).join('\n');
+    repository.write('stages', `${stages}\n`);
+    repository.git('rm', '-q', '--cached', 'kept.txt');
+    repository.git('-c', 'alias.feed=!git update-index --index-info < stages', 'feed');
+    expect((await history.json(['accept'], 4))['error']).toMatchObject({ code: 'ORCH_GIT_BUSY' });
+  });
+
+  test('two ways at once', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { error } = await history.json(['accept', '--squash', '--ff'], 2);
+    expect(error).toMatchObject({ code: 'ORCH_USAGE' });
+  });
+});
+
+describe('cut short', () => {
+  test('killed at every persisted effect, a second accept ends in the same state', {
+    timeout: 600_000,
+  }, async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository, run } = history;
+    // Without the files of the run, so that accepting has to write them.
+    repository.git('stash', '-q', '--include-untracked');
+    repository.write('mine.txt', 'staged\n');
+    repository.git('add', 'mine.txt');
+    repository.write('mine.txt', 'and edited\n');
+    history.save();
+    const places = await placesOf(history, ['accept']);
+    const shape = () => ({
+      head: listing(repository, 'HEAD'),
+      parents: repository.git('log', '-1', '--format=%P'),
+      status: status(history),
+      files: workTreeListing(repository),
+      accepted: history.read().state.accepted?.how,
+      open: history.read().state.acceptOpen,
+      record: existsSync(repository.path(`.orch/runs/${run}/run.json`)),
+    });
+    const expected = shape();
+    expect(expected.accepted).toBe('merge');
+    expect(expected.status).toBe('?? mine.txt');
+    expect(text(history, 'one.txt')).toBe('one\n');
+    expect(places.length).toBeGreaterThan(20);
+    for (const place of places) {
+      history.restore();
+      const crashed = await history.orch(['accept'], { ORCH_CRASH: place });
+      expect(crashed.signal, place).toBe('SIGKILL');
+      const finished = await history.orch(['accept']);
+      expect(finished.code, `${place}: ${finished.stderr}`).toBe(0);
+      expect(shape(), place).toEqual(expected);
+      const { rescue } = history.read().state.accepted ?? {};
+      expect(repository.git('show', `${rescue}:mine.txt`), place).toBe('staged');
+      expect((await history.orch(['audit'])).code, place).toBe(0);
+    }
+  });
+});
