@@ -7,11 +7,11 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import {
   checkInvariants,
-  finish,
+  type Place,
+  perform,
   type Result,
   recordPlaces,
   resultOf,
-  runInto,
   SCENARIOS,
   type Scenario,
   setUp,
@@ -23,7 +23,7 @@ const SAMPLES = process.env['ORCH_LONG_TESTS'] ? 200 : 12;
 const LANES = 2;
 
 describe.each(SCENARIOS)('$name', (scenario) => {
-  let undisturbed: { result: Result; places: readonly string[] } | undefined;
+  let undisturbed: { result: Result; places: readonly Place[] } | undefined;
   const once = async () => {
     undisturbed ??= await observe(scenario);
     return undisturbed;
@@ -40,7 +40,7 @@ describe.each(SCENARIOS)('$name', (scenario) => {
   }, async () => {
     const { result, places } = await once();
     await inLanes(places, async (place) => {
-      await survive(scenario, [place], result);
+      await survive(scenario, place, [], result);
     });
   });
 
@@ -49,17 +49,17 @@ describe.each(SCENARIOS)('$name', (scenario) => {
   }, async () => {
     const { result, places } = await once();
     const random = mulberry32(SEED);
-    const pick = () => places[Math.floor(random() * places.length)] ?? '';
-    const pairs = Array.from({ length: SAMPLES }, () => [pick(), pick()]);
-    await inLanes(pairs, async (crashes) => {
-      await survive(scenario, crashes, result);
+    const pick = () => places[Math.floor(random() * places.length)] as Place;
+    const pairs = Array.from({ length: SAMPLES }, () => [pick(), pick()] as const);
+    await inLanes(pairs, async ([first, second]) => {
+      await survive(scenario, first, [second.crash], result);
     });
   });
 });
 
 afterAll(() => console.log(`crash matrix: ORCH_SEED=${SEED}`));
 
-async function observe(scenario: Scenario): Promise<{ result: Result; places: readonly string[] }> {
+async function observe(scenario: Scenario): Promise<{ result: Result; places: readonly Place[] }> {
   using stage = setUp(scenario);
   const { places, exit } = await recordPlaces(stage);
   checkInvariants(stage);
@@ -68,21 +68,19 @@ async function observe(scenario: Scenario): Promise<{ result: Result; places: re
 
 async function survive(
   scenario: Scenario,
-  crashes: readonly string[],
+  first: Place,
+  later: readonly string[],
   expected: Result,
 ): Promise<void> {
   using stage = setUp(scenario);
-  const [first, ...rest] = crashes;
   try {
-    await runInto(stage, first);
-    const outcome = await finish(stage, rest);
-    expect(resultOf(stage, outcome.code), outcome.stderr).toEqual(expected);
+    const outcome = await perform(stage, first, later);
+    expect(resultOf(stage, outcome.code)).toEqual(expected);
     checkInvariants(stage);
   } catch (cause) {
-    throw new Error(
-      `after a crash at ${crashes.join(', then at ')}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
+    const where = [`${first.crash} of command ${first.command}`, ...later].join(', then at ');
+    const { message, diff } = cause as Error & { diff?: string };
+    throw new Error(`after a crash at ${where}: ${message}\n${diff ?? ''}`, { cause });
   }
 }
 

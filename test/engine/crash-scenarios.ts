@@ -21,7 +21,7 @@ import { makeRepository, type TestRepository } from '../rig/repository.ts';
 export interface Scenario {
   readonly name: string;
   readonly workflow: string;
-  /** Commands after the run has ended, such as a rollback; `%` stands for the run's id. */
+  /** Commands after the run has ended, such as a rollback. */
   readonly afterwards: readonly (readonly string[])[];
   /** Exit code of an undisturbed run. */
   readonly exit: number;
@@ -64,10 +64,26 @@ export const SCENARIOS: readonly Scenario[] = [
     exit: 1,
     begins: { good: 1, bad: 2 },
   },
+  {
+    name: 'a run that passes, then a rollback to its start',
+    workflow: PASSING,
+    afterwards: [['rollback', '--to', '0']],
+    exit: 0,
+    begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
+  },
+  {
+    name: 'a run that passes and is accepted',
+    workflow: PASSING,
+    afterwards: [['accept', '--include-uncommitted']],
+    exit: 0,
+    begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
+  },
 ];
 
 export interface Stage extends Disposable {
   readonly repository: TestRepository;
+  /** Commit the run begins on. */
+  readonly base: string;
   readonly counts: string;
   readonly scenario: Scenario;
 }
@@ -77,7 +93,7 @@ export function setUp(scenario: Scenario): Stage {
   repository.write('kept.txt', 'kept\n');
   repository.write('gone.txt', 'gone\n');
   repository.write('.gitignore', 'ignored/\n');
-  repository.commitAll('first');
+  const base = repository.commitAll('first');
   repository.write('ignored/secret', 'stays\n');
   repository.write('kept.txt', 'edited\n');
   repository.write('untracked.txt', 'untracked\n');
@@ -85,6 +101,7 @@ export function setUp(scenario: Scenario): Stage {
   repository.write('.orch/workflows/crash.yaml', scenario.workflow);
   return {
     repository,
+    base,
     scenario,
     counts: join(repository.folder, 'counts'),
     [Symbol.dispose]: () => repository[Symbol.dispose](),
@@ -99,27 +116,53 @@ export async function orch(
   return await runOrch(args, { cwd: stage.repository.top, env: { COUNTS: stage.counts, ...env } });
 }
 
-/** Starts the scenario, crashing where `crash` says; true when the crash happened. */
-export async function runInto(stage: Stage, crash: string | undefined): Promise<boolean> {
-  const outcome = await orch(
-    stage,
-    ['run', 'crash'],
-    crash === undefined ? {} : { ORCH_CRASH: crash },
-  );
-  return outcome.signal === 'SIGKILL';
+/** A place in one of the scenario's commands: 0 is the run, 1 the first of `afterwards`. */
+export interface Place {
+  readonly command: number;
+  /** `<name>#<n>`, as ORCH_CRASH takes it. */
+  readonly crash: string;
 }
 
-/** Resumes until the run is over; a run that was killed before it existed is started again. */
-export async function finish(stage: Stage, crashes: readonly string[] = []): Promise<Outcome> {
-  const pending = [...crashes];
+/**
+ * Does the whole scenario as a stubborn user would: a command that was killed is followed by `orch
+ * resume` until that ends, and then given again unless it was the run itself.
+ * @param crashes where each command, and then each resume, is killed
+ * @returns how the run ended
+ */
+export async function perform(
+  stage: Stage,
+  first: Place,
+  later: readonly string[],
+): Promise<Outcome> {
+  let run: Outcome | undefined;
+  const pending = [...later];
+  for (const [index, command] of commandsOf(stage.scenario).entries()) {
+    const crash = index === first.command ? { ORCH_CRASH: first.crash } : {};
+    let outcome = await orch(stage, command, crash);
+    if (outcome.signal === 'SIGKILL') {
+      const resumed = await resumeToTheEnd(stage, pending);
+      outcome = index === 0 ? resumed : await orch(stage, command);
+    }
+    run ??= outcome;
+    if (index > 0) expect(outcome, command.join(' ')).toMatchObject({ code: 0 });
+  }
+  if (run === undefined) throw new Error('a scenario has a run');
+  return run;
+}
+
+/** A run that was killed before it existed is started again. */
+async function resumeToTheEnd(stage: Stage, crashes: string[]): Promise<Outcome> {
   for (let round = 0; round < 10; round++) {
-    const crash = pending.shift();
+    const crash = crashes.shift();
     const command = runIds(stage).length === 0 ? ['run', 'crash'] : ['resume'];
     const outcome = await orch(stage, command, crash === undefined ? {} : { ORCH_CRASH: crash });
-    if (outcome.signal === 'SIGKILL') continue;
-    return outcome;
+    if (outcome.signal !== 'SIGKILL') return outcome;
   }
   throw new Error('the run did not come to its end in ten rounds');
+}
+
+function commandsOf(scenario: Scenario): readonly (readonly string[])[] {
+  return [['run', 'crash'], ...scenario.afterwards];
 }
 
 function runIds(stage: Stage): string[] {
@@ -140,7 +183,7 @@ export function resultOf(stage: Stage, exit: number | null): Result {
   const { repository } = stage;
   const [run = ''] = runIds(stage);
   const commits = repository
-    .git('rev-list', '--reverse', '--first-parent', `orch/${run}`, '--not', 'main')
+    .git('rev-list', '--reverse', '--first-parent', `orch/${run}`, '--not', stage.base)
     .split('\n');
   const trees = commits.map((commit) => treeWithoutRuns(repository, commit));
   const ends = eventsOf(stage, run).flatMap((event) =>
@@ -152,7 +195,12 @@ export function resultOf(stage: Stage, exit: number | null): Result {
 }
 
 function treeWithoutRuns(repository: TestRepository, commit: string): string {
-  const lines = repository.git('ls-tree', '-r', commit).split('\n');
+  return withoutRuns(repository.git('ls-tree', '-r', commit));
+}
+
+/** The run's own files differ from run to run: ids and times stand in them. */
+function withoutRuns(listing: string): string {
+  const lines = listing.split('\n');
   return lines.filter((line) => !line.includes('.orch/runs/')).join('\n');
 }
 
@@ -160,7 +208,7 @@ function treeWithoutRuns(repository: TestRepository, commit: string): string {
 function workTreeOf(repository: TestRepository): string {
   const env = { GIT_INDEX_FILE: join(repository.folder, 'oracle-index') };
   repository.gitWith(env, 'add', '-A');
-  return repository.gitWith(env, 'ls-files', '-s');
+  return withoutRuns(repository.gitWith(env, 'ls-files', '-s'));
 }
 
 export function eventsOf(stage: Stage, run: string): readonly RunEvent[] {
@@ -210,21 +258,28 @@ function stageStatusIsFailed(repository: TestRepository): boolean {
   );
 }
 
-/** Every place the scenario passes, as `name#n`. */
+/**
+ * Every place the scenario passes, and how its run ended. With commands after the run, only their
+ * places: the same run's own are those of another scenario.
+ */
 export async function recordPlaces(
   stage: Stage,
-): Promise<{ readonly places: readonly string[]; readonly exit: number | null }> {
-  const record = join(stage.repository.folder, 'places');
-  const outcome = await orch(stage, ['run', 'crash'], { ORCH_CRASH_RECORD: record });
-  const seen = new Map<string, number>();
-  const places = readFileSync(record, 'utf8')
-    .trim()
-    .split('\n')
-    .map((name) => {
+): Promise<{ readonly places: readonly Place[]; readonly exit: number | null }> {
+  const places: Place[] = [];
+  let exit: number | null = null;
+  for (const [command, args] of commandsOf(stage.scenario).entries()) {
+    const record = join(stage.repository.folder, `places-${command}`);
+    const outcome = await orch(stage, args, { ORCH_CRASH_RECORD: record });
+    if (command === 0) exit = outcome.code;
+    else expect(outcome, args.join(' ')).toMatchObject({ code: 0 });
+    const seen = new Map<string, number>();
+    const isCovered = command === 0 && stage.scenario.afterwards.length > 0;
+    for (const name of isCovered ? [] : readFileSync(record, 'utf8').trim().split('\n')) {
       const n = (seen.get(name) ?? 0) + 1;
       seen.set(name, n);
-      return `${name}#${n}`;
-    });
-  rmSync(record);
-  return { places, exit: outcome.code };
+      places.push({ command, crash: `${name}#${n}` });
+    }
+    rmSync(record);
+  }
+  return { places, exit };
 }
