@@ -95,9 +95,12 @@ function cloneHead(folder) {
   return clone;
 }
 
-/** @param {readonly string[]} words */
+/** As people type it: only the value of an option stands in quotes. @param {readonly string[]} words */
 function commandLine(words) {
-  return words.map((word) => (/^[\w@./:=,-]+$/.test(word) ? word : `'${word}'`)).join(' ');
+  const quoted = words.map((word) =>
+    /^[\w@./:=,-]+$/.test(word) ? word : word.replace(/^(--\w+=)?(.*)$/s, "$1'$2'"),
+  );
+  return quoted.join(' ');
 }
 
 /**
