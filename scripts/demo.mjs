@@ -176,7 +176,11 @@ async function tell(folder) {
     code = show(folder, ['orch', 'resume']);
   }
   if (code !== 0) {
-    say('The check did not pass here; what there is to see:');
+    say(
+      code === 130
+        ? 'Stopped before its end, and it could go on from here:'
+        : 'The check did not pass here; what there is to see:',
+    );
     show(folder, ['orch', 'status']);
     return code;
   }
