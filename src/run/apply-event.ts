@@ -150,7 +150,7 @@ function resumeRun(state: RunState, event: RunResumed): void {
   const rebooted = event.boot !== state.boot;
   state.epoch = event.epoch;
   state.boot = event.boot;
-  if (rebooted) setBackAfterReboot(state);
+  if (rebooted) setBackAfterReboot(state, event.retry_failed);
   if (event.retry_failed) {
     setBackFailures(state);
     state.wentBack = false;

@@ -16,15 +16,21 @@ import {
 } from './state.ts';
 
 /**
- * Files of steps that ended after the last seal were never synced; a reboot may have lost them. Those
- * that were skipped are judged again, since what they looked at may come out differently.
+ * Files of steps that ended after the last checkpoint were never synced; a reboot may have lost them,
+ * so their wave is done again. Steps that were skipped are judged again, since what they looked at may
+ * come out differently.
  */
-export function setBackAfterReboot(state: RunState): void {
+export function setBackAfterReboot(state: RunState, isRetried: boolean): void {
+  const wave = state.waves[state.frontier];
+  if (wave === undefined || wave.status === 'planned') return;
+  const isClosed = wave.status === 'failed' || wave.status === 'cancelled';
+  if (isClosed && !isRetried) return; // All that is left to do is to say how the run ended.
   for (const node of state.nodes) {
-    if (!isLeaf(node) || waveOf(state, node.wave).status !== 'open') continue;
+    if (!isLeaf(node) || node.wave !== state.frontier) continue;
     const step = stepStateOf(state, node.index);
     if (hasEnded(step.status)) setBack(step);
   }
+  if (wave.status !== 'open') reopenWave(state, state.frontier);
 }
 
 /** Failed and cancelled steps, those skipped because of them, and gates that failed. */

@@ -33,11 +33,18 @@ interface Step {
   /** In this life: those that count for `retry`, and lost ones. */
   counted: number;
   notBeforeMs: number;
+  /** When its status became what it is. */
+  sinceMs: number;
+  /** Until when its last attempt might have stood in the queue. */
+  patienceMs: number;
   holdsSlot: boolean;
   skipped?: string;
 }
 
 interface Wave {
+  openedMs: number;
+  /** Its checkpoint has been started. */
+  behind: boolean;
   status: 'planned' | 'open' | 'sealed' | 'checkpointing' | 'passed' | 'failed' | 'cancelled';
   readonly gates: Map<string, { status: string; attempts: number; counted: number }>;
 }
@@ -54,6 +61,9 @@ export class Laws {
   readonly #attemptsOf = new Map<string, number>();
   readonly #waves: Wave[];
   #boot = '';
+  #nowMs = 0;
+  /** While orch is away nobody can be late. */
+  #resumedMs = 0;
   #cancelled = false;
   #finished: string | undefined;
   #open: { readonly wave: number } | undefined;
@@ -66,6 +76,8 @@ export class Laws {
     for (const node of plan.nodes) if (isLeaf(node)) this.#addStep(node.id, node);
     this.#waves = [undefined, ...plan.waves].map((wave, index) => ({
       status: index === 0 ? 'open' : 'planned',
+      behind: false,
+      openedMs: 0,
       gates: new Map(
         (wave?.gates ?? []).map(({ name }) => [
           name,
@@ -76,6 +88,7 @@ export class Laws {
   }
 
   see(event: RunEvent): void {
+    this.#nowMs = Date.parse(event.at);
     if (
       this.#finished !== undefined &&
       !['run.resumed', 'rollback.started', 'rollback.done', 'run.accepted'].includes(event.type)
@@ -99,7 +112,7 @@ export class Laws {
         return this.#waveStarted(event.wave);
       case 'step.started':
       case 'step.waiting':
-        return this.#stepStarted(event, Date.parse(event.at));
+        return this.#stepStarted(event);
       case 'step.finished':
         return this.#stepFinished(event);
       case 'step.skipped':
@@ -128,6 +141,10 @@ export class Laws {
       case 'run.interrupted':
       case 'run.waiting':
         if (this.#running().length > 0) fail(`${event.type} while a step runs`);
+        if (event.type === 'run.waiting') this.#checkWaiting(event.steps);
+        return;
+      case 'rollback.started':
+        if (event.by === 'on_failure') this.#checkTarget(event.to);
         return;
       default:
         return;
@@ -147,7 +164,13 @@ export class Laws {
 
   #addStep(id: string, definition: PlanNode): void {
     const attempts = this.#attemptsOf.get(id) ?? 0;
-    const fresh = { counted: 0, notBeforeMs: 0, holdsSlot: false } as const;
+    const fresh = {
+      counted: 0,
+      notBeforeMs: 0,
+      sinceMs: this.#nowMs,
+      patienceMs: 0,
+      holdsSlot: false,
+    };
     this.#steps.set(id, { id, definition, status: 'pending', attempts, ...fresh });
   }
 
@@ -190,17 +213,22 @@ export class Laws {
       .flatMap((part) => this.#parts(part.index));
   }
 
+  /** Steps that must have ended before a node goes on; what stands for nothing ends when its own needs have. */
+  #before(node: PlanNode): Step[] {
+    return node.needs.flatMap((need) => {
+      const parts = this.#parts(need);
+      return parts.length > 0 ? parts : this.#before(this.#plan.nodes[need] as PlanNode);
+    });
+  }
+
   #parentOf(node: PlanNode): PlanNode | undefined {
     return node.parent === undefined ? undefined : this.#plan.nodes[node.parent];
   }
 
   #checkNeeds(node: PlanNode): void {
     for (let at: PlanNode | undefined = node; at !== undefined; at = this.#parentOf(at)) {
-      for (const need of at.needs) {
-        for (const { id, status } of this.#parts(need)) {
-          if (!ENDED.includes(status))
-            fail(`${node.id} does not wait for ${id}, which is ${status}`);
-        }
+      for (const { id, status } of this.#before(at)) {
+        if (!ENDED.includes(status)) fail(`${node.id} does not wait for ${id}, which is ${status}`);
       }
       if (this.#ruleBroken(at) === true)
         fail(`${node.id} goes on although the rule of ${at.id} is broken`);
@@ -304,7 +332,7 @@ export class Laws {
 
   // Events.
 
-  #stepStarted(event: StepStarted | StepWaiting, atMs: number): void {
+  #stepStarted(event: StepStarted | StepWaiting): void {
     const step = this.#step(event.step);
     const { definition } = step;
     if (step.status !== 'pending') fail(`${step.id} starts, and is ${step.status}`);
@@ -313,7 +341,9 @@ export class Laws {
     step.attempts += 1;
     this.#attemptsOf.set(step.id, step.attempts);
     const holdsSlot = event.type === 'step.started' && event.slot !== undefined;
+    step.patienceMs = this.#patienceEndsMs(step);
     step.status = event.type === 'step.waiting' ? 'waiting' : 'running';
+    step.sinceMs = this.#nowMs;
     step.holdsSlot = holdsSlot;
     if (this.#wave(event.wave).status !== 'open')
       fail(`${step.id} starts in wave ${event.wave}, which is ${this.#wave(event.wave).status}`);
@@ -324,9 +354,24 @@ export class Laws {
       fail(`${step.id} is of kind ${definition.step.kind}`);
     if (this.#isFailingFast() && !this.#isCleanup(definition))
       fail(`${step.id} starts although something failed`);
-    if (atMs < step.notBeforeMs) fail(`${step.id} starts ${step.notBeforeMs - atMs} ms too soon`);
+    if (this.#nowMs < step.notBeforeMs)
+      fail(`${step.id} starts ${step.notBeforeMs - this.#nowMs} ms too soon`);
     if (this.#cancelled) fail(`${step.id} starts although the run was cancelled`);
+    if (holdsSlot && this.#nowMs > step.patienceMs)
+      fail(`${step.id} starts ${this.#nowMs - step.patienceMs} ms too late`);
     if (holdsSlot) this.#checkRoom();
+  }
+
+  /** Until when it may stand in the queue. */
+  #patienceEndsMs(step: Step): number {
+    const { queueMs } = step.definition.step.timeout;
+    if (queueMs === undefined) return Number.POSITIVE_INFINITY;
+    const { openedMs } = this.#wave(step.definition.wave);
+    let readyMs = Math.max(openedMs, this.#resumedMs, step.sinceMs, step.notBeforeMs);
+    for (let at: PlanNode | undefined = step.definition; at; at = this.#parentOf(at)) {
+      for (const { sinceMs } of this.#before(at)) readyMs = Math.max(readyMs, sinceMs);
+    }
+    return readyMs + queueMs;
   }
 
   #checkRoom(): void {
@@ -349,11 +394,17 @@ export class Laws {
       fail(`${step.id} ends, and is ${step.status}`);
     if (event.attempt !== step.attempts) fail(`${step.id} ends attempt ${event.attempt}`);
     const kind = event.failure?.kind;
+    const hasQueued = kind === 'timeout' && step.status === 'running' && !step.holdsSlot;
+    if (hasQueued && this.#nowMs < step.patienceMs) fail(`${step.id} had patience left`);
     if (kind !== 'crash' && kind !== 'interrupted') step.counted += 1;
     const { maxAttempts } = step.definition.step.retry;
     if (step.counted > maxAttempts) fail(`${step.id} has had ${step.counted} of ${maxAttempts}`);
     const again = event.retry_at !== undefined || kind === 'interrupted';
+    const isDue = kind === 'exit' && step.counted < maxAttempts && !this.#cancelled;
+    if (isDue && !again && (!this.#isFailingFast() || this.#isCleanup(step.definition)))
+      fail(`${step.id} is not tried again after ${step.counted} of ${maxAttempts}`);
     step.status = again ? 'pending' : event.status;
+    step.sinceMs = this.#nowMs;
     step.notBeforeMs = event.retry_at === undefined ? 0 : Date.parse(event.retry_at);
     if (event.retry_at !== undefined && step.counted >= maxAttempts && kind !== 'crash')
       fail(`${step.id} is to be tried again after its last attempt`);
@@ -363,6 +414,7 @@ export class Laws {
     const step = this.#step(event.step);
     if (step.status !== 'pending') fail(`${step.id} is skipped, and is ${step.status}`);
     step.status = 'skipped';
+    step.sinceMs = this.#nowMs;
     step.skipped = event.reason;
     const { definition } = step;
     const isOver = this.#cancelled || this.#isFailingFast();
@@ -398,6 +450,7 @@ export class Laws {
         fail(`wave ${index} starts while the gate ${name} is ${status}`);
     }
     this.#wave(index).status = 'open';
+    this.#wave(index).openedMs = this.#nowMs;
   }
 
   #sealed(index: number): void {
@@ -436,6 +489,7 @@ export class Laws {
     if (parent !== this.#lastCommit) fail(`checkpoint ${index} leaves the chain`);
     if (index > this.#lastWave + 1) fail(`checkpoint ${index} after ${this.#lastWave}`);
     wave.status = 'checkpointing';
+    wave.behind = true;
     this.#open = { wave: index };
   }
 
@@ -451,19 +505,42 @@ export class Laws {
     if (status === 'passed' && undone) fail('the run passes before all waves have');
   }
 
+  /** After a failure nobody waits for a person but what cleans up. */
+  #checkWaiting(ids: readonly string[]): void {
+    for (const id of ids) {
+      const { status, definition } = this.#step(id);
+      if (status !== 'waiting') fail(`the run waits for ${id}, which is ${status}`);
+      if (this.#isFailingFast() && !this.#isCleanup(definition))
+        fail(`the run waits for ${id}, though something failed`);
+    }
+  }
+
+  /** The last wave before anything failed. */
+  #checkTarget(target: number): void {
+    const isGood = (index: number) => {
+      const { behind, gates } = this.#wave(index);
+      const parts = [...this.#steps.values()].filter(({ definition }) => definition.wave === index);
+      const stepFailed = parts.some((step) => step.status === 'failed' && !this.#mayFail(step));
+      const gateFailed = [...gates.values()].some(({ status }) => status === 'failed');
+      return behind && !stepFailed && !gateFailed;
+    };
+    const first = this.#waves.findIndex((_, index) => !isGood(index));
+    if (target !== Math.max(0, first - 1)) fail(`back to ${target}, and ${first} is not good`);
+  }
+
   // Steps that are to be done again.
 
   #resumed({ boot, retry_failed }: RunResumed): void {
     const rebooted = boot !== this.#boot;
     this.#boot = boot;
+    this.#resumedMs = this.#nowMs;
     if (this.#finished !== undefined && !retry_failed) fail('a finished run goes on');
-    for (const step of this.#steps.values()) {
-      if (!ENDED.includes(step.status)) continue;
-      const isLost = rebooted && this.#wave(step.definition.wave).status === 'open';
+    if (rebooted) this.#lose(retry_failed);
+    for (const step of retry_failed ? this.#steps.values() : []) {
       const chose = step.skipped === 'when' || step.skipped === 'empty_matrix';
-      const isRetried = retry_failed && step.status !== 'passed' && !chose;
-      if (isLost || isRetried) this.#setBack(step);
-      if (isRetried) this.#reopenFrom(step.definition.wave);
+      if (!ENDED.includes(step.status) || step.status === 'passed' || chose) continue;
+      this.#setBack(step);
+      this.#reopenFrom(step.definition.wave);
     }
     if (retry_failed) {
       this.#cancelled = false;
@@ -472,20 +549,35 @@ export class Laws {
         ({ status }) => status === 'failed' || status === 'cancelled',
       );
       if (failed !== -1) this.#reopenFrom(failed);
-      const undone = this.#waves.findIndex(({ status }) => !CHECKPOINTED.includes(status));
+      const undone = this.#waves.findIndex(({ behind }) => !behind);
       if (undone !== -1) this.#lastWave = Math.min(this.#lastWave, undone - 1);
     }
     if (rebooted || retry_failed) this.#contract();
   }
 
+  /** What a wave without a checkpoint wrote may be gone, and all of it is done again. */
+  #lose(isRetried: boolean): void {
+    const index = this.#waves.findIndex(({ behind }) => !behind);
+    const { status } = this.#waves[index] ?? { status: 'planned' };
+    const isClosed = status === 'failed' || status === 'cancelled';
+    if (status === 'planned' || (isClosed && !isRetried)) return;
+    for (const step of this.#steps.values()) {
+      if (step.definition.wave === index && ENDED.includes(step.status)) this.#setBack(step);
+    }
+    if (status !== 'open') this.#reopen(index, 'open');
+  }
+
+  #reopen(index: number, status: 'open' | 'planned'): void {
+    const wave = this.#wave(index);
+    wave.status = status;
+    wave.behind = false;
+    for (const gate of wave.gates.values()) Object.assign(gate, { status: 'pending', counted: 0 });
+  }
+
   /** All waves from the first that changes are done again; where work is left, the first is open at once. */
   #reopenFrom(index: number): void {
     for (let at = index; at < this.#waves.length; at++) {
-      const wave = this.#wave(at);
-      if (wave.status === 'planned') continue;
-      wave.status = at === index ? 'open' : 'planned';
-      for (const gate of wave.gates.values())
-        Object.assign(gate, { status: 'pending', counted: 0 });
+      if (this.#wave(at).status !== 'planned') this.#reopen(at, at === index ? 'open' : 'planned');
     }
     this.#lastWave = Math.min(this.#lastWave, index - 1);
   }
@@ -494,9 +586,7 @@ export class Laws {
     for (const step of this.#steps.values()) {
       if (step.definition.wave === index) this.#setBack(step);
     }
-    const wave = this.#wave(index);
-    wave.status = 'planned';
-    for (const gate of wave.gates.values()) Object.assign(gate, { status: 'pending', counted: 0 });
+    this.#reopen(index, 'planned');
     this.#lastWave = Math.min(this.#lastWave, index - 1);
     this.#cancelled = false;
     this.#finished = undefined;
@@ -504,7 +594,7 @@ export class Laws {
   }
 
   #setBack(step: Step): void {
-    Object.assign(step, { status: 'pending', counted: 0, notBeforeMs: 0 });
+    Object.assign(step, { status: 'pending', counted: 0, notBeforeMs: 0, sinceMs: this.#nowMs });
     delete step.skipped;
   }
 
