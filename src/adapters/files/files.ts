@@ -81,11 +81,26 @@ function listNames(folder: string): string[] {
   return names.filter((name) => !isTemporaryName(name)).sort();
 }
 
+/** @returns the topmost folder that was made */
+function makeFolders(path: string): string | undefined {
+  try {
+    return mkdirSync(path, { recursive: true });
+  } catch (error) {
+    if (!hasErrno(error, 'ENOENT')) throw error;
+    // Node says so of a read-only file system too; making the missing one alone tells why.
+    let missing = path;
+    while (whenThere(() => statSync(dirname(missing))) === undefined) missing = dirname(missing);
+    mkdirSync(missing);
+    makeFolders(path);
+    return missing;
+  }
+}
+
 function makeFolder(given: string): void {
   const path = resolve(given);
   if (whenThere(() => statSync(path))?.isDirectory()) return;
   atCrashPoint('folder make', () => {
-    const topmost = mkdirSync(path, { recursive: true });
+    const topmost = makeFolders(path);
     if (topmost === undefined) return; // Another process was faster.
     // Each new name is durable once the folder that holds it is synced.
     for (let folder = path; ; folder = dirname(folder)) {

@@ -12,7 +12,12 @@ import { restoreWorkTree, writeFiles } from '../restore-work-tree.ts';
 import { editTree, foldersToRead, type TreeItems } from '../tree-edit.ts';
 import { readIfThere, readSettings } from './config-file.ts';
 import { formatCommit } from './format-commit.ts';
-import { type ObjectStore, OID_LENGTH, openObjectStore } from './object-store.ts';
+import {
+  loadIsomorphicGit,
+  type ObjectStore,
+  OID_LENGTH,
+  openObjectStore,
+} from './object-store.ts';
 import { needsGit, probeRepository } from './probe.ts';
 import { listRefFiles, readHeadFile, removeOrphanLocks, updateRefFiles } from './ref-files.ts';
 import { resolveStored } from './revision.ts';
@@ -93,7 +98,7 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
       await writeFiles(files, await listEntries(store, commit, toBytePath(path)));
     },
     async setConfig(key, value) {
-      const git = await import('isomorphic-git');
+      const git = await loadIsomorphicGit();
       const { promises } = await import('node:fs');
       await git.setConfig({ fs: { promises }, gitdir: gitDir, path: key, value });
     },

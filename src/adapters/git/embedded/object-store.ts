@@ -44,9 +44,14 @@ export interface ObjectStore {
   writeNew(type: ObjectType, content: Buffer): Oid;
 }
 
+/** By its default export: the bundled program has no other of a CommonJS package that is imported late. */
+export async function loadIsomorphicGit() {
+  return (await import('isomorphic-git')).default;
+}
+
 /** Loads isomorphic-git. */
 export async function openObjectStore(gitDir: string): Promise<ObjectStore> {
-  const git = await import('isomorphic-git');
+  const git = await loadIsomorphicGit();
   const place = { fs: { promises }, gitdir: gitDir };
   // One cache for the life of the store; it holds the indices of packs.
   const cache = {};
