@@ -117,7 +117,7 @@ function invalidateAfterRollback(run: LiveRun): void {
 /** The run belongs to the work tree it began in. @throws OrchError ORCH_WORKTREE_GONE */
 export function worktreeOf(ports: Ports, commonDir: string, run: string): string {
   const worktree = ports.files.readText(runFiles(commonDir, run).worktree) ?? '';
-  if (worktree === '' || !ports.files.exists(worktree)) {
+  if (worktree === '' || !ports.files.exists(`${worktree}/.`)) {
     throw new OrchError('ORCH_WORKTREE_GONE', `the work tree of run ${run} is gone: ${worktree}`, {
       fix: `orch show ${run}; its checkpoints are on the branch orch/${run}`,
     });
