@@ -2,8 +2,6 @@
  * What keepers cost: a graph of no-op steps run through keepers (job files, exit log, one fdatasync a
  * step) against a scheduler that spawns the same commands directly and syncs as often; then one look
  * at a job's usage, and one stop of a small job.
- *
- * Run: npx esbuild bench/keeper.ts --bundle --platform=node --format=esm --outfile=<file>.mjs && node <file>.mjs [steps] [pairs]
  */
 import { spawn } from 'node:child_process';
 import {
@@ -19,11 +17,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createProcesses } from '../src/adapters/processes/processes.ts';
 import type { Keeper } from '../src/ports/processes.ts';
+import { report, rowOf } from './harness.ts';
 
 const WIDTH = 10;
 const SLOTS = 2;
-const stepCount = Number(process.argv[2] ?? 1000);
-const pairs = Number(process.argv[3] ?? 5);
+const STEPS = 1000;
+const PAIRS = 5;
 const processes = createProcesses();
 
 /** Starts one step in a slot; calls back when it ended. */
@@ -32,7 +31,7 @@ type StartStep = (slot: number, step: number, ended: () => void) => void;
 /** Layers of WIDTH steps; each needs two of the layer before. Resolves with the milliseconds it took. */
 function runGraph(folder: string, start: StartStep): Promise<number> {
   const log = openSync(join(folder, 'journal'), 'a');
-  const needs: number[] = Array.from({ length: stepCount }, (_, step) => (step < WIDTH ? 0 : 2));
+  const needs: number[] = Array.from({ length: STEPS }, (_, step) => (step < WIDTH ? 0 : 2));
   const ready = needs.flatMap((count, step) => (count === 0 ? [step] : []));
   const free = Array.from({ length: SLOTS }, (_, slot) => slot);
   let done = 0;
@@ -51,7 +50,7 @@ function runGraph(folder: string, start: StartStep): Promise<number> {
         needs[dependent] = left - 1;
         if (left === 1) ready.push(dependent);
       }
-      if (done < stepCount) return pump();
+      if (done < STEPS) return pump();
       const tookMs = performance.now() - startedAt;
       closeSync(log);
       resolve(tookMs);
@@ -109,8 +108,8 @@ function makeFolder(): string {
   return folder;
 }
 
-/** Microseconds of one look at a tree of three processes, and milliseconds of its stop. */
-async function measureLooks(folder: string): Promise<{ usageUs: number; stopMs: number }> {
+/** Milliseconds of one look at a tree of three processes, and of its stop. */
+async function measureLooks(folder: string): Promise<{ usageMs: number; stopMs: number }> {
   let end = (): void => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
@@ -126,26 +125,38 @@ async function measureLooks(folder: string): Promise<{ usageUs: number; stopMs: 
   const looks = 2000;
   const before = performance.now();
   for (let n = 0; n < looks; n += 1) processes.usage(keeper.identity);
-  const usageUs = ((performance.now() - before) * 1000) / looks;
+  const usageMs = Number(((performance.now() - before) / looks).toPrecision(3));
   const stopAt = performance.now();
   await processes.stopJob({ keeper: keeper.identity, marker: env, graceMs: 1000 });
-  const stopMs = performance.now() - stopAt;
+  const stopMs = Number((performance.now() - stopAt).toPrecision(3));
   await ended;
   keeper.close();
-  return { usageUs, stopMs };
+  return { usageMs, stopMs };
 }
 
-const ratios: number[] = [];
-for (let pair = 0; pair < pairs; pair += 1) {
-  const direct = await runDirectly(makeFolder());
-  const kept = await runUnderKeepers(makeFolder());
-  ratios.push(kept / direct);
-  console.log(
-    `${stepCount} steps: direct ${direct.toFixed(0)} ms, keepers ${kept.toFixed(0)} ms, ratio ${(kept / direct).toFixed(3)}`,
-  );
+const direct: number[] = [];
+const kept: number[] = [];
+for (let pair = 0; pair < PAIRS; pair += 1) {
+  direct.push(await runDirectly(makeFolder()));
+  kept.push(await runUnderKeepers(makeFolder()));
 }
-const median = ratios.sort((a, b) => a - b)[ratios.length >> 1] ?? Number.NaN;
-const { usageUs, stopMs } = await measureLooks(makeFolder());
-console.log(`median ratio ${median.toFixed(3)}`);
-console.log(`usage of a tree of 3: ${usageUs.toFixed(0)} us; stop of it: ${stopMs.toFixed(1)} ms`);
+const looks = await measureLooks(makeFolder());
 rmSync(top, { recursive: true });
+report([
+  rowOf(`${STEPS} no-op jobs under keepers / spawned directly`, { aMs: kept, bMs: direct }),
+  // Figures of one thing alone: their ratio says nothing.
+  {
+    name: 'one look at a tree of 3 processes',
+    ratio: 1,
+    a_median_ms: looks.usageMs,
+    b_median_ms: looks.usageMs,
+    pairs: 1,
+  },
+  {
+    name: 'stop of a tree of 3 processes',
+    ratio: 1,
+    a_median_ms: looks.stopMs,
+    b_median_ms: looks.stopMs,
+    pairs: 1,
+  },
+]);
