@@ -66,6 +66,8 @@ export class Laws {
   #resumedMs = 0;
   #cancelled = false;
   #finished: string | undefined;
+  /** The work tree was taken back to this wave, and nothing was done since. */
+  #standsAt: number | undefined;
   #open: { readonly wave: number } | undefined;
   #lastCommit: string | null = null;
   #lastWave = -1;
@@ -145,6 +147,9 @@ export class Laws {
         return;
       case 'rollback.started':
         if (event.by === 'on_failure') this.#checkTarget(event.to);
+        return;
+      case 'rollback.done':
+        this.#standsAt = event.to;
         return;
       default:
         return;
@@ -451,6 +456,7 @@ export class Laws {
     }
     this.#wave(index).status = 'open';
     this.#wave(index).openedMs = this.#nowMs;
+    this.#standsAt = undefined;
   }
 
   #sealed(index: number): void {
@@ -477,9 +483,10 @@ export class Laws {
     if (gate.status !== 'running') fail(`the gate ${name} ends, and is ${gate.status}`);
     if (failure?.kind !== 'crash' && failure?.kind !== 'interrupted') gate.counted += 1;
     gate.status = retry_at !== undefined || failure?.kind === 'interrupted' ? 'pending' : status;
-    const definition = this.#workflow.gates.find((each) => each.name === name);
-    if (gate.counted > (definition?.retry.maxAttempts ?? 0))
-      fail(`the gate ${name} was tried too often`);
+    const most = this.#workflow.gates.find((each) => each.name === name)?.retry.maxAttempts ?? 0;
+    if (gate.counted > most) fail(`the gate ${name} was tried too often`);
+    const isDue = failure?.kind === 'exit' && gate.counted < most && !this.#cancelled;
+    if (isDue && retry_at === undefined) fail(`the gate ${name} is not tried again`);
   }
 
   #checkpointStarted(index: number, parent: string | null): void {
@@ -583,6 +590,8 @@ export class Laws {
   }
 
   #invalidated(index: number): void {
+    if (this.#standsAt === undefined || index <= this.#standsAt)
+      fail(`wave ${index} is done again, and its work stands`);
     for (const step of this.#steps.values()) {
       if (step.definition.wave === index) this.#setBack(step);
     }
