@@ -9,6 +9,7 @@ import { hasFinished } from '../run/decide.ts';
 import { wavesToRedo } from '../run/set-back.ts';
 import type { RunState } from '../run/state.ts';
 import { applyChanges, type ChangedDefinition } from './accept-changes.ts';
+import { refuseIfBranchStrayed } from './check-branch.ts';
 import { driveRun } from './drive-run.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
@@ -46,6 +47,7 @@ export async function resumeRun(
   // Read again: what the last holder wrote before it let go counts.
   const { files, frozen, journal, state } = readRun(ports.files, commonDir, request.run);
   if (isDone(state, request)) return { state, resumed: false };
+  await refuseIfBranchStrayed(git, frozen, state);
   const run = new LiveRun({
     ports,
     git,
