@@ -6,24 +6,35 @@ import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 
+export interface PinsRequest {
+  /** Retention may have let them go. */
+  readonly mayBeGone: boolean;
+  /** The journal comes from a branch, to which no refs belong; all of them may be gone. */
+  readonly isRebuilt: boolean;
+}
+
 /** A ref that was written anew counts as it was written last. */
 export function recordedPins(
   state: RunState,
-  frozen: Pick<Frozen, 'commit_to'>,
   events: readonly RunEvent[],
+  { mayBeGone, isRebuilt }: PinsRequest,
 ): RecordedPin[] {
-  const isKept = !isAccepted(state, frozen);
   const pins = new Map<string, RecordedPin>();
-  const add = (what: string, ref: string, commit: string, mayBeGone: boolean) =>
-    pins.set(ref, { what, ref, commit, mayBeGone });
+  const add = (what: string, ref: string, commit: string, mayGo: boolean) =>
+    pins.set(ref, { what, ref, commit, mayBeGone: mayGo || isRebuilt });
   for (const event of events) {
     switch (event.type) {
       case 'step.finished':
         if (event.ref && event.commit)
-          add(`attempt ${event.attempt} of step ${event.step}`, event.ref, event.commit, !isKept);
+          add(`attempt ${event.attempt} of step ${event.step}`, event.ref, event.commit, mayBeGone);
         break;
       case 'wave.sealed':
-        add(`wave ${event.wave}, sealed`, sealedRef(state.run, event.wave), event.commit, !isKept);
+        add(
+          `wave ${event.wave}, sealed`,
+          sealedRef(state.run, event.wave),
+          event.commit,
+          mayBeGone,
+        );
         break;
       case 'checkpoint.started': {
         // The ref goes when the checkpoint takes its place; a crash may come right after that.
@@ -35,10 +46,10 @@ export function recordedPins(
         pins.delete(sealedRef(state.run, event.wave));
         break;
       case 'rollback.started':
-        add(`before the rollback to wave ${event.to}`, event.rescue, event.rescue_commit, false);
+        add(`before the rollback to wave ${event.to}`, event.rescue, event.rescue_commit, mayBeGone);
         break;
       case 'accept.started':
-        add('before it was accepted', event.rescue, event.rescue_commit, false);
+        add('before it was accepted', event.rescue, event.rescue_commit, mayBeGone);
         break;
       default:
     }

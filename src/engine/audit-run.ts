@@ -23,10 +23,11 @@ import {
   readFrozenOf,
   segmentsIn,
 } from './audit-commits.ts';
-import { recordedPins } from './audit-pins.ts';
+import { isAccepted, recordedPins } from './audit-pins.ts';
 import { type AuditPlace, findPlace } from './audit-place.ts';
 import { readSegments } from './journal.ts';
 import { type ReadRun, readRun } from './read-run.ts';
+import { rebuiltMark } from './rebuild-run.ts';
 import { runFiles } from './run-files.ts';
 
 export interface Audit {
@@ -145,7 +146,10 @@ function liveRecordOf(
   return {
     checkpoints: live.state.checkpoints,
     isCheckpointOpen: live.state.checkpointOpen !== undefined,
-    pins: recordedPins(live.state, live.frozen, live.journal.events),
+    pins: recordedPins(live.state, live.journal.events, {
+      mayBeGone: isAccepted(live.state, live.frozen),
+      isRebuilt: ports.files.exists(rebuiltMark(live.files)),
+    }),
     differing,
   };
 }

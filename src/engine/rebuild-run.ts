@@ -10,7 +10,12 @@ import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { lookAtCommittedRun } from './committed-runs.ts';
 import { findRun } from './read-run.ts';
-import { runFiles } from './run-files.ts';
+import { type RunFiles, runFiles } from './run-files.ts';
+
+/** A file that says that the run was rebuilt: refs that its journal names may be gone by right. */
+export function rebuiltMark({ folder }: RunFiles): string {
+  return `${folder}/rebuilt`;
+}
 
 /**
  * As findRun, but a run that only a local branch tells of is made a live one, in this work tree.
@@ -55,6 +60,7 @@ async function rebuildRun(ports: Ports, git: GitPort, run: string): Promise<void
     ports.files.replace(`${files.folder}/${name}`, content);
   }
   ports.files.replace(files.worktree, git.repository.worktree);
+  ports.files.replace(rebuiltMark(files), `from ${tip}\n`);
   // Last: with it, the folder is a run.
   const frozen = await git.readFile(tip, `${folder}/run.json`);
   ports.files.createExclusive(files.frozen, frozen ?? '');
