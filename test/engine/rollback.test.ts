@@ -2,8 +2,12 @@
  * `orch rollback` through the program: what it brings back, what it never touches, what it leaves
  * behind, and that neither a crash nor an edit in the middle of it loses anything.
  */
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { startOrch } from '../rig/cli.ts';
+import { openSteering } from '../rig/steered-command.ts';
+import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 import {
   type History,
   listing,
@@ -13,6 +17,9 @@ import {
   userState,
   workTreeListing,
 } from './history-stage.ts';
+
+const holdingWorkflow = (command: string) =>
+  `name: hold\nsteps:\n  wait:\n    run: ${JSON.stringify(command)}\n`;
 
 const text = (history: History, path: string) =>
   readFileSync(history.repository.path(path), 'utf8');
@@ -136,6 +143,38 @@ describe('refused, with nothing changed', () => {
     const { error } = await history.json(['rollback', ...args], 2);
     expect(error).toMatchObject({ code });
     expect(workTreeListing(history.repository)).toBe(before);
+  });
+});
+
+describe('while others are at work', () => {
+  test('a living run says who holds it; its orphaned steps are named once it was killed', async () => {
+    using history = await makeHistory();
+    const { repository, run } = history;
+    const folder = makeTemporaryFolder();
+    const steering = await openSteering(folder);
+    repository.write('hold.yaml', holdingWorkflow(steering.command('hold')));
+    const before = workTreeListing(repository);
+    const orch = startOrch(['run', 'hold.yaml'], { cwd: repository.top });
+    const step = await steering.started('hold');
+    const locked = await history.json(['rollback', run, '--to', '0'], 4);
+    expect(locked['error']).toMatchObject({
+      code: 'ORCH_LOCKED',
+      message: expect.stringContaining(`process ${orch.pid} (run hold)`),
+    });
+    const isGone = once(orch, 'close');
+    orch.kill('SIGKILL');
+    await isGone;
+    for (const args of [
+      ['rollback', run, '--to', '0'],
+      ['accept', run],
+    ]) {
+      const { error } = await history.json(args, 4);
+      expect(error).toMatchObject({ code: 'ORCH_STEPS_RUNNING' });
+    }
+    expect(workTreeListing(repository)).toBe(before);
+    await step.exit(0);
+    await history.json(['rollback', run, '--to', '0']);
+    expect(existsSync(repository.path('one.txt'))).toBe(false);
   });
 });
 
