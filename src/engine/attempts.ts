@@ -9,6 +9,7 @@ import type { Failure, Resources } from '../run/events.ts';
 import type { KeeperRecord } from '../run/state.ts';
 import type { Outcome } from '../run/verdict.ts';
 import type { Timeout } from '../workflow/workflow.ts';
+import { AdoptedKeepers } from './adopted-keepers.ts';
 import { boundOutput } from './bound-output.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
@@ -37,20 +38,23 @@ interface Attempt extends AttemptSpec {
   readonly startedMs: number;
   readonly cpuBefore: number;
   maxRssBytes: number;
+  /** Its output has grown between the last two looks. */
+  isPrinting?: boolean;
   lastActivity: { atMs: number; outputBytes: number; cpuSeconds: number };
   stopping?: { readonly failure: Failure; readonly done: Promise<readonly ProcessIdentity[]> };
   timer?: Disposable;
 }
 
-/** The first look at a new process; the gap doubles up to LOOK_MAX_MS while nothing new starts. */
+/** The first look at a new process; the gap doubles while nothing new starts. */
 const LOOK_FIRST_MS = 40;
-const LOOK_MAX_MS = 1000;
-/** How often a keeper that is not our child is looked at. */
-const ADOPTED_LOOK_MS = 50;
+const LOOK_MAX_MS = 2000;
+/** While something is printed, so that a log does not outgrow its limit by much. */
+const LOOK_MAX_PRINTING_MS = 1000;
 
 export class Attempts {
   readonly #run: LiveRun;
   readonly #pool: KeeperPool;
+  readonly #adopted: AdoptedKeepers;
   readonly #live = new Map<string, Attempt>();
   /** Asked to stop while they were still looked up in the cache. */
   readonly #stoppedEarly = new Map<string, Failure>();
@@ -64,6 +68,7 @@ export class Attempts {
   constructor(run: LiveRun) {
     this.#run = run;
     this.#pool = new KeeperPool(run);
+    this.#adopted = new AdoptedKeepers(run);
     this.#graceMs = run.parts.settings.graceMs;
   }
 
@@ -120,9 +125,7 @@ export class Attempts {
    * @param elapsedMs how long ago it was started
    */
   adopt(keeper: KeeperRecord | undefined, spec: AttemptSpec, elapsedMs: number): void {
-    const { clock, processes, files } = this.#run.parts.ports;
-    const isAlive = () =>
-      keeper !== undefined && keeper.boot === processes.bootId() && processes.isAlive(keeper);
+    const { clock, files } = this.#run.parts.ports;
     const attempt: Attempt = {
       ...spec,
       slot: keeper?.slot ?? -1,
@@ -132,29 +135,22 @@ export class Attempts {
       maxRssBytes: 0,
       lastActivity: { atMs: clock.monotonic(), outputBytes: 0, cpuSeconds: 0 },
     };
-    if (keeper) this.#pool.occupy(keeper.slot);
-    if (keeper && isAlive()) processes.wake(keeper);
-    const look = () => {
-      if (isAlive()) {
-        clock.timer(ADOPTED_LOOK_MS, () => this.#run.post(look));
-        return;
-      }
+    const ended = () => {
       if (keeper) this.#pool.vacate(keeper.slot);
-      const sameBoot = keeper !== undefined && keeper.boot === processes.bootId();
-      const codes = sameBoot
-        ? readExitLog(files.readText(this.#run.parts.files.exitLog))
-        : new Map();
+      const codes =
+        keeper && this.#adopted.isOfThisBoot(keeper)
+          ? readExitLog(files.readText(this.#run.parts.files.exitLog))
+          : new Map<string, number>();
       this.#ended(attempt, { exitCode: codes.get(spec.key) });
     };
-    if (isAlive())
-      this.#watch(
-        attempt,
-        spec.timeout.totalMs === undefined
-          ? undefined
-          : Math.max(0, spec.timeout.totalMs - elapsedMs),
-      );
-    else this.#live.set(spec.key, attempt);
-    this.#run.post(look);
+    if (keeper) this.#pool.occupy(keeper.slot);
+    if (keeper === undefined || !this.#adopted.isAlive(keeper)) {
+      this.#live.set(spec.key, attempt);
+      return this.#run.post(ended);
+    }
+    this.#adopted.expect(keeper, ended);
+    const { totalMs } = spec.timeout;
+    this.#watch(attempt, totalMs === undefined ? undefined : Math.max(0, totalMs - elapsedMs));
   }
 
   /** Ends the whole process tree; the attempt then ends with this failure. */
@@ -193,6 +189,7 @@ export class Attempts {
   /** Lets go of everything: keepers end after their jobs. */
   close(): void {
     this.#look?.[Symbol.dispose]();
+    this.#adopted.close();
     for (const { timer } of this.#live.values()) timer?.[Symbol.dispose]();
     this.#pool.close();
   }
@@ -258,8 +255,17 @@ export class Attempts {
     this.#look = this.#run.later(delayMs, () => {
       this.#look = undefined;
       for (const attempt of this.#live.values()) this.#lookAt(attempt);
-      if (this.#live.size > 0) this.#lookAgain(Math.min(LOOK_MAX_MS, delayMs * 2));
+      if (this.#live.size > 0) this.#lookAgain(Math.min(this.#longestPauseMs(), delayMs * 2));
     });
+  }
+
+  #longestPauseMs(): number {
+    let longestMs = LOOK_MAX_MS;
+    for (const { isPrinting, timeout } of this.#live.values()) {
+      if (isPrinting) longestMs = Math.min(longestMs, LOOK_MAX_PRINTING_MS);
+      if (timeout.idleMs !== undefined) longestMs = Math.min(longestMs, timeout.idleMs / 4);
+    }
+    return Math.max(longestMs, LOOK_FIRST_MS);
   }
 
   #lookAt(attempt: Attempt): void {
@@ -269,7 +275,8 @@ export class Attempts {
     attempt.maxRssBytes = Math.max(attempt.maxRssBytes, usage.peakRssBytes ?? usage.rssBytes);
     const outputBytes = boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
     const { lastActivity } = attempt;
-    if (outputBytes !== lastActivity.outputBytes || usage.cpuSeconds > lastActivity.cpuSeconds) {
+    attempt.isPrinting = outputBytes !== lastActivity.outputBytes;
+    if (attempt.isPrinting || usage.cpuSeconds > lastActivity.cpuSeconds) {
       attempt.lastActivity = { atMs: clock.monotonic(), outputBytes, cpuSeconds: usage.cpuSeconds };
       return;
     }
