@@ -21,8 +21,6 @@ import { makeRepository, type TestRepository } from '../rig/repository.ts';
 export interface Scenario {
   readonly name: string;
   readonly workflow: string;
-  /** Commands after the run has ended, such as a rollback. */
-  readonly afterwards: readonly (readonly string[])[];
   /** Exit code of an undisturbed run. */
   readonly exit: number;
   /** How often each step's process begins in an undisturbed run. */
@@ -53,30 +51,14 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a run that passes, with a gate and a matrix in two waves',
     workflow: PASSING,
-    afterwards: [],
     exit: 0,
     begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
   },
   {
     name: 'a run that fails twice and rolls back',
     workflow: FAILING,
-    afterwards: [],
     exit: 1,
     begins: { good: 1, bad: 2 },
-  },
-  {
-    name: 'a run that passes, then a rollback to its start',
-    workflow: PASSING,
-    afterwards: [['rollback', '--to', '0']],
-    exit: 0,
-    begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
-  },
-  {
-    name: 'a run that passes and is accepted',
-    workflow: PASSING,
-    afterwards: [['accept', '--include-uncommitted']],
-    exit: 0,
-    begins: { write: 1, change: 1, use: 1, 'instance p': 1, 'instance q': 1, gate: 2 },
   },
 ];
 
@@ -116,53 +98,21 @@ export async function orch(
   return await runOrch(args, { cwd: stage.repository.top, env: { COUNTS: stage.counts, ...env } });
 }
 
-/** A place in one of the scenario's commands: 0 is the run, 1 the first of `afterwards`. */
-export interface Place {
-  readonly command: number;
-  /** `<name>#<n>`, as ORCH_CRASH takes it. */
-  readonly crash: string;
-}
-
 /**
- * Does the whole scenario as a stubborn user would: a command that was killed is followed by `orch
- * resume` until that ends, and then given again unless it was the run itself.
- * @param crashes where each command, and then each resume, is killed
+ * Runs the workflow as a stubborn user would: whatever was killed is resumed until it ends.
+ * @param crashes where the run, and then each resume, is killed
  * @returns how the run ended
  */
-export async function perform(
-  stage: Stage,
-  first: Place,
-  later: readonly string[],
-): Promise<Outcome> {
-  let run: Outcome | undefined;
-  const pending = [...later];
-  for (const [index, command] of commandsOf(stage.scenario).entries()) {
-    const crash = index === first.command ? { ORCH_CRASH: first.crash } : {};
-    let outcome = await orch(stage, command, crash);
-    if (outcome.signal === 'SIGKILL') {
-      const resumed = await resumeToTheEnd(stage, pending);
-      outcome = index === 0 ? resumed : await orch(stage, command);
-    }
-    run ??= outcome;
-    if (index > 0) expect(outcome, command.join(' ')).toMatchObject({ code: 0 });
-  }
-  if (run === undefined) throw new Error('a scenario has a run');
-  return run;
-}
-
-/** A run that was killed before it existed is started again. */
-async function resumeToTheEnd(stage: Stage, crashes: string[]): Promise<Outcome> {
+export async function perform(stage: Stage, crashes: readonly string[]): Promise<Outcome> {
+  const pending = [...crashes];
   for (let round = 0; round < 10; round++) {
-    const crash = crashes.shift();
+    const crash = pending.shift();
+    // A run that was killed before it existed is started again.
     const command = runIds(stage).length === 0 ? ['run', 'crash'] : ['resume'];
     const outcome = await orch(stage, command, crash === undefined ? {} : { ORCH_CRASH: crash });
     if (outcome.signal !== 'SIGKILL') return outcome;
   }
   throw new Error('the run did not come to its end in ten rounds');
-}
-
-function commandsOf(scenario: Scenario): readonly (readonly string[])[] {
-  return [['run', 'crash'], ...scenario.afterwards];
 }
 
 function runIds(stage: Stage): string[] {
@@ -258,28 +208,21 @@ function stageStatusIsFailed(repository: TestRepository): boolean {
   );
 }
 
-/**
- * Every place the scenario passes, and how its run ended. With commands after the run, only their
- * places: the same run's own are those of another scenario.
- */
+/** Every place the scenario passes, as `<name>#<n>`, and how its run ended. */
 export async function recordPlaces(
   stage: Stage,
-): Promise<{ readonly places: readonly Place[]; readonly exit: number | null }> {
-  const places: Place[] = [];
-  let exit: number | null = null;
-  for (const [command, args] of commandsOf(stage.scenario).entries()) {
-    const record = join(stage.repository.folder, `places-${command}`);
-    const outcome = await orch(stage, args, { ORCH_CRASH_RECORD: record });
-    if (command === 0) exit = outcome.code;
-    else expect(outcome, args.join(' ')).toMatchObject({ code: 0 });
-    const seen = new Map<string, number>();
-    const isCovered = command === 0 && stage.scenario.afterwards.length > 0;
-    for (const name of isCovered ? [] : readFileSync(record, 'utf8').trim().split('\n')) {
+): Promise<{ readonly places: readonly string[]; readonly exit: number | null }> {
+  const record = join(stage.repository.folder, 'places');
+  const outcome = await orch(stage, ['run', 'crash'], { ORCH_CRASH_RECORD: record });
+  const seen = new Map<string, number>();
+  const places = readFileSync(record, 'utf8')
+    .trim()
+    .split('\n')
+    .map((name) => {
       const n = (seen.get(name) ?? 0) + 1;
       seen.set(name, n);
-      places.push({ command, crash: `${name}#${n}` });
-    }
-    rmSync(record);
-  }
-  return { places, exit };
+      return `${name}#${n}`;
+    });
+  rmSync(record);
+  return { places, exit: outcome.code };
 }
