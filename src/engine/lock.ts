@@ -4,7 +4,8 @@
  * A lock is a file `<name>.<n>` that names a process (pid, start time, boot id, so that a reused pid
  * is not mistaken for the holder). Whoever finds the highest n dead makes n+1; of two that try,
  * `createExclusive` lets one through. After making its file the taker looks again: had someone else
- * made another number meanwhile, it gives way. n never falls, and is the epoch of the run.
+ * made another number meanwhile, it gives way. n is the epoch of the run. Only who holds the lock
+ * removes what the dead have left: a name may be in use again by the time it is removed.
  */
 import { OrchError } from '../base/errors.ts';
 import type { FilesPort } from '../ports/files.ts';
@@ -36,25 +37,57 @@ interface LockFile {
   readonly holder: LockHolder | undefined;
 }
 
+/** Those who give way and come back must find the one who did not; see tryLock. */
+const MAX_TRIES = 3;
+
 /** @throws OrchError ORCH_LOCKED when a living process holds it */
 export function acquireLock(files: FilesPort, processes: ProcessPort, request: LockRequest): Lock {
   files.makeFolder(request.folder);
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const lock = tryLock(files, processes, request);
+    if (lock) return lock;
+  }
+  throw heldBy(undefined, request);
+}
+
+/** Undefined when another one with a larger number came and went meanwhile: numbers must not fall. */
+function tryLock(files: FilesPort, processes: ProcessPort, request: LockRequest): Lock | undefined {
   const before = lockFiles(files, request);
   refuseIfHeld(processes, before, request);
   const epoch = Math.max(request.after, ...before.map((lock) => lock.n)) + 1;
   const path = `${request.folder}/${request.name}.${epoch}`;
   const holder: LockHolder = { ...processes.self(), boot: processes.bootId(), what: request.what };
-  const made = files.createExclusive(path, `${JSON.stringify(holder)}\n`);
+  const made = makeLock(files, path, holder);
   const others = lockFiles(files, request).filter((lock) => !made || lock.path !== path);
   try {
     refuseIfHeld(processes, others, request);
-    if (!made) throw heldBy(undefined, request);
+    if (!made) return undefined;
   } catch (error) {
     if (made) files.remove(path);
     throw error;
   }
+  if (others.some((lock) => lock.n > epoch)) {
+    files.remove(path);
+    return undefined;
+  }
   for (const stale of others) files.remove(stale.path);
-  return { epoch, [Symbol.dispose]: () => files.remove(path) };
+  return { epoch, [Symbol.dispose]: () => letGo(files, path, holder) };
+}
+
+/** A file that was made and is not sure to be on disk is not left behind: this process would hold it. */
+function makeLock(files: FilesPort, path: string, holder: LockHolder): boolean {
+  try {
+    return files.createExclusive(path, `${JSON.stringify(holder)}\n`);
+  } catch (error) {
+    letGo(files, path, holder);
+    throw error;
+  }
+}
+
+/** Not when the file is another's: this process was taken for dead then, and went on all the same. */
+function letGo(files: FilesPort, path: string, { pid, start, boot }: LockHolder): void {
+  const now = readHolder(files, path);
+  if (now?.pid === pid && now.start === start && now.boot === boot) files.remove(path);
 }
 
 /** Who holds a lock now; undefined when nobody alive does. */
@@ -66,7 +99,21 @@ export function lockHolder(
   return lockFiles(files, at).find((lock) => isHeld(processes, lock))?.holder;
 }
 
-/** Lock files whose holder is dead; `doctor` removes them. */
+/** Removes what the dead have left; nothing happens while someone is at work. */
+export function clearStaleLocks(
+  files: FilesPort,
+  processes: ProcessPort,
+  at: Pick<LockRequest, 'folder' | 'name' | 'what'>,
+): void {
+  if (staleLocks(files, processes, at).length === 0) return;
+  try {
+    acquireLock(files, processes, { ...at, after: 0 })[Symbol.dispose]();
+  } catch (error) {
+    if (!(error instanceof OrchError)) throw error; // Who holds it clears up.
+  }
+}
+
+/** Lock files whose holder is dead. To remove them, see clearStaleLocks. */
 export function staleLocks(
   files: FilesPort,
   processes: ProcessPort,
@@ -83,7 +130,7 @@ function lockFiles(
 ): LockFile[] {
   return files.list(folder).flatMap((file) => {
     const n = file.startsWith(`${name}.`) ? file.slice(name.length + 1) : '';
-    if (!/^\d+$/.test(n)) return [];
+    if (!/^\d{1,15}$/.test(n)) return [];
     const path = `${folder}/${file}`;
     return [{ n: Number(n), path, holder: readHolder(files, path) }];
   });
@@ -92,7 +139,8 @@ function lockFiles(
 /** Undefined when the file is gone or is not one of ours; it was made whole, so it is never half written. */
 function readHolder(files: FilesPort, path: string): LockHolder | undefined {
   try {
-    return JSON.parse(files.readText(path) ?? '') as LockHolder;
+    const value = JSON.parse(files.readText(path) ?? '') as LockHolder | null;
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -13,7 +13,7 @@ import { refuseIfBranchStrayed } from './check-branch.ts';
 import { driveRun } from './drive-run.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
-import { staleLocks } from './lock.ts';
+import { clearStaleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
 import { completeRollBack } from './roll-back.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
@@ -39,7 +39,7 @@ export async function resumeRun(
   const { commonDir } = git.repository;
   const before = readRun(ports.files, commonDir, request.run);
   if (isDone(before.state, request)) {
-    clearStaleLocks(ports, git, before.files);
+    clearLocks(ports, git, before.files);
     return { state: before.state, resumed: false };
   }
   using _worktree = lockWorkTree(ports, git.repository, `resume ${request.run}`, request.run);
@@ -92,10 +92,9 @@ export async function resumeRun(
 }
 
 /** A process that was killed between its last event and letting go leaves its locks. */
-function clearStaleLocks({ files, processes }: Ports, git: GitPort, run: RunFiles): void {
-  for (const folder of [run.folder, workTreeLockFolder(git.repository)]) {
-    for (const path of staleLocks(files, processes, { folder, name: 'lock' })) files.remove(path);
-  }
+function clearLocks({ files, processes }: Ports, git: GitPort, run: RunFiles): void {
+  for (const folder of [run.folder, workTreeLockFolder(git.repository)])
+    clearStaleLocks(files, processes, { folder, name: 'lock', what: `clear up after ${run.run}` });
 }
 
 /** Before anything else happens in the work tree: its files are not what any step expects. */
