@@ -46,7 +46,12 @@ export function recordedPins(
         pins.delete(sealedRef(state.run, event.wave));
         break;
       case 'rollback.started':
-        add(`before the rollback to wave ${event.to}`, event.rescue, event.rescue_commit, mayBeGone);
+        add(
+          `before the rollback to wave ${event.to}`,
+          event.rescue,
+          event.rescue_commit,
+          mayBeGone,
+        );
         break;
       case 'accept.started':
         add('before it was accepted', event.rescue, event.rescue_commit, mayBeGone);
