@@ -32,6 +32,8 @@ export class JournalWriter {
   readonly #run: RunFiles;
   #segment: number;
   #file: AppendFile | undefined;
+  /** Half a line may stand at the end now; only a reader that cuts it off may go on behind it. */
+  #isBroken = false;
 
   /** Cuts a torn end off first. */
   constructor(files: FilesPort, run: RunFiles, journal: Journal) {
@@ -62,7 +64,10 @@ export class JournalWriter {
 
   #write(lines: string): void {
     if (lines === '') return;
+    if (this.#isBroken) throw new Error('the journal could not be written before');
+    this.#isBroken = true;
     this.#file ??= this.#files.openAppend(segmentPath(this.#run, this.#segment));
     this.#file.append(new TextEncoder().encode(lines));
+    this.#isBroken = false;
   }
 }

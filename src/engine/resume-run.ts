@@ -74,7 +74,8 @@ export async function resumeRun(
     const retryFailed = request.retryFailed && hasFinished(state);
     run.record({
       type: 'run.resumed',
-      epoch: lock.epoch,
+      // The lock was asked for with what the journal said before another process came and went.
+      epoch: Math.max(lock.epoch, state.epoch + 1),
       boot: ports.processes.bootId(),
       retry_failed: retryFailed,
     });

@@ -5,7 +5,7 @@
  * Which line of which file may be broken, and what follows, is journal-read.ts.
  */
 import { crc32 } from 'node:zlib';
-import { EVENT_VERSION, type RunEvent } from './events.ts';
+import { EVENT_MEANINGS, EVENT_VERSION, type RunEvent } from './events.ts';
 
 const CRC_KEY = ',"crc":"';
 /** `,"crc":"` + 8 hex digits + `"}` */
@@ -27,9 +27,29 @@ export function decodeLine(line: string): DecodedLine {
   if (line.slice(-TAIL_CHARS) !== `${CRC_KEY}${checksum(body)}"}`) {
     return { ok: false, problem: 'damaged' };
   }
-  const event = JSON.parse(`${body}}`) as RunEvent; // The checksum says that orch wrote it.
+  const event = parse(`${body}}`);
+  if (event === undefined) return { ok: false, problem: 'damaged' };
   if (event.v > EVENT_VERSION) return { ok: false, problem: 'newer', version: event.v };
+  if (!Object.hasOwn(EVENT_MEANINGS, event.type)) return { ok: false, problem: 'newer' };
   return { ok: true, event };
+}
+
+/** A checksum is no proof of who wrote a line: anybody can make one. */
+function parse(text: string): RunEvent | undefined {
+  let value: Partial<RunEvent> | null;
+  try {
+    value = JSON.parse(text) as Partial<RunEvent> | null;
+  } catch {
+    return undefined; // Nothing follows from where exactly it breaks.
+  }
+  const isEvent =
+    typeof value === 'object' &&
+    typeof value?.v === 'number' &&
+    typeof value.seq === 'number' &&
+    typeof value.type === 'string' &&
+    typeof value.at === 'string' &&
+    !Number.isNaN(Date.parse(value.at));
+  return isEvent ? (value as RunEvent) : undefined;
 }
 
 function checksum(text: string): string {

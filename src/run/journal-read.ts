@@ -38,9 +38,12 @@ export function readJournal(segments: readonly Segment[]): Journal {
   for (const [position, segment] of segments.entries()) {
     if (segment.number !== position) throw missingSegment(position, segment);
     const isLast = position === segments.length - 1;
+    const before = events.length;
     const validBytes = readSegment(segment, events);
+    const isWhole = events.length > before && events.at(-1)?.type === 'checkpoint.started';
+    if (!isLast && !isWhole) throw damaged(segment, 'its end is missing');
     if (validBytes === segment.bytes.length) continue;
-    if (!isLast) throw damaged(segment, 'its end is missing');
+    if (!isLast) throw damaged(segment, 'something stands behind its end');
     torn = { path: segment.path, validBytes };
   }
   return { events, nextSegment: nextSegmentOf(events, segments.length), ...(torn && { torn }) };
@@ -54,7 +57,8 @@ function nextSegmentOf(events: readonly RunEvent[], count: number): number {
 
 /** Appends the segment's events; returns how many bytes of it are whole lines. */
 function readSegment(segment: Segment, events: RunEvent[]): number {
-  const decoder = new TextDecoder('utf-8', { fatal: false });
+  const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+  const first = events.length;
   let start = 0;
   for (let end = segment.bytes.indexOf(LINE_FEED); end !== -1; ) {
     const line = decoder.decode(segment.bytes.subarray(start, end));
@@ -64,6 +68,8 @@ function readSegment(segment: Segment, events: RunEvent[]): number {
     if (decoded.event.seq !== events.length + 1) {
       throw damaged(segment, `event ${decoded.event.seq} stands where ${events.length + 1} should`);
     }
+    if (events.length > first && events.at(-1)?.type === 'checkpoint.started')
+      throw damaged(segment, 'it goes on behind the last event of a segment');
     events.push(decoded.event);
     start = end + 1;
     end = segment.bytes.indexOf(LINE_FEED, start);
