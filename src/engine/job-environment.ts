@@ -1,9 +1,9 @@
 /** What a job finds in its environment beyond what orch itself inherited. */
 import type { PlanNode } from '../plan/plan.ts';
-import { environmentOf, inputsOf } from '../run/scope.ts';
+import { environmentOf, gateEnvironmentOf, inputsOf } from '../run/scope.ts';
 import type { RunState } from '../run/state.ts';
 import { textOfValue } from '../workflow/expressions.ts';
-import type { JsonValue } from '../workflow/workflow.ts';
+import type { Gate, JsonValue } from '../workflow/workflow.ts';
 
 /** @throws ExpressionError when a value of `env` cannot be evaluated */
 export function stepEnvironment(
@@ -23,14 +23,16 @@ export function stepEnvironment(
   };
 }
 
+/** @throws OrchError when a value of `env` cannot be evaluated */
 export function gateEnvironment(
   state: RunState,
   wave: number,
-  gate: { readonly name: string; readonly env: Readonly<Record<string, string>> },
+  gate: Pick<Gate, 'name' | 'env' | 'parent'>,
 ): Record<string, string> {
+  const { env, inputs } = gateEnvironmentOf(state, wave, gate);
   return {
-    ...gate.env,
-    ...upperCased('ORCH_INPUT_', state.inputs),
+    ...env,
+    ...upperCased('ORCH_INPUT_', inputs),
     ...gateMarker(state, gate.name),
     ORCH_WAVE: String(wave),
   };

@@ -1,4 +1,5 @@
 /** Runs the gates of a sealed wave: a gate is a command that orch runs itself, and its exit code is the evidence. */
+import { messageOf } from '../base/errors.ts';
 import type { Failure, GateFinished } from '../run/events.ts';
 import { retryDelayMs } from '../run/retry.ts';
 import { type Attempt, type GateState, gateKey, gateOf } from '../run/state.ts';
@@ -13,7 +14,12 @@ import { findGateEntry, type GateCacheKey, saveGateEntry } from './step-cache.ts
 export function startGate(run: LiveRun, attempts: Attempts, wave: number, state: GateState): void {
   const gate = definitionOf(run, wave, state.name);
   const attempt = state.attempts.length + 1;
-  const env = gateEnvironment(run.state, wave, gate);
+  let env: Record<string, string>;
+  try {
+    env = gateEnvironment(run.state, wave, gate);
+  } catch (error) {
+    return failGate(run, wave, gate, attempt, messageOf(error));
+  }
   const keeper = attempts.take();
   run.record({ type: 'gate.started', wave, gate: gate.name, attempt, slot: keeper.slot });
   const launch = (cacheKey?: GateCacheKey) =>
@@ -33,6 +39,13 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
       };
     }),
   );
+}
+
+/** A gate that fails without ever having had a process. */
+function failGate(run: LiveRun, wave: number, gate: Gate, attempt: number, message: string): void {
+  run.record({ type: 'gate.started', wave, gate: gate.name, attempt });
+  const failure: Failure = { kind: 'expression', message };
+  run.record({ ...endOf(wave, gate, attempt), status: 'failed', failure });
 }
 
 /** A gate that an earlier process of orch started. */

@@ -12,13 +12,18 @@ export type ParsedOutputs =
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_-]{0,99}$/;
 
-/** A name given twice keeps the last value, as in GitHub Actions. */
+/** A name given twice keeps the last value, as in GitHub Actions. A byte order mark is not read. */
 export function parseOutputs(text: string): ParsedOutputs {
   const outputs = new Map<string, string>();
-  const lines = text.replace(/\r\n/g, '\n').split('\n');
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .replace(/\r\n/g, '\n')
+    .split('\n');
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] ?? '';
     if (line === '') continue;
+    // An environment cannot hold it, so the step that is handed the value could not even start.
+    if (line.includes('\0')) return problem(at, 'holds a NUL');
     const split = /^([^=<]*)(=|<<)(.*)$/s.exec(line);
     const name = split?.[1] ?? '';
     if (split === null || !NAME.test(name)) return problem(at, 'is not `name=value`');
@@ -26,13 +31,22 @@ export function parseOutputs(text: string): ParsedOutputs {
       outputs.set(name, split[3] ?? '');
       continue;
     }
-    const end = lines.indexOf(split[3] ?? '', at + 1);
-    if (split[3] === '' || end === -1)
-      return problem(at, `has no end: a line that is only ${JSON.stringify(split[3])}`);
-    outputs.set(name, lines.slice(at + 1, end).join('\n'));
+    const delimiter = split[3] ?? '';
+    const end = lines.indexOf(delimiter, at + 1);
+    if (delimiter === '' || end === -1)
+      return problem(at, `has no end: a line that is only ${JSON.stringify(shown(delimiter))}`);
+    const value = lines.slice(at + 1, end);
+    const withNul = value.findIndex((each) => each.includes('\0'));
+    if (withNul !== -1) return problem(at + 1 + withNul, 'holds a NUL');
+    outputs.set(name, value.join('\n'));
     at = end;
   }
   return { ok: true, outputs: Object.fromEntries(outputs) };
+}
+
+/** What a process wrote goes into the journal with the problem, and may be of any length. */
+function shown(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
 function problem(index: number, what: string): ParsedOutputs {

@@ -248,18 +248,9 @@ function endNested(state: RunState, node: PlanNode): void {
     const children = state.children[node.index] ?? [];
     step.status = overall(children.map((child) => effectiveStatus(state, child)));
     if (step.status === 'skipped') step.status = 'passed'; // It was opened; what was in it chose to skip.
-    step.outputs = nestedOutputs(state, node);
+    step.outputs = evaluateNestedOutputs(state, node);
   }
   release(state, node);
-}
-
-/** An output that cannot be evaluated, because its step was skipped, say, is empty. */
-function nestedOutputs(state: RunState, node: PlanNode): Record<string, string> {
-  try {
-    return evaluateNestedOutputs(state, node);
-  } catch {
-    return {};
-  }
 }
 
 function count(state: RunState, step: StepState): void {

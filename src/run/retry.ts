@@ -9,6 +9,9 @@ import type { FailureKind } from './events.ts';
 /** A process that was lost (a reboot, the kernel's memory killer) is started again this often. */
 export const MAX_CRASHES = 3;
 
+/** Beyond every backoff that anyone waits for. */
+const MAX_DOUBLINGS = 40;
+
 /** What can succeed when it is tried again; a mistake in the workflow or a person's no cannot. */
 const RETRIABLE: ReadonlySet<FailureKind> = new Set([
   'exit',
@@ -38,6 +41,8 @@ export function retryDelayMs(
 ): number | undefined {
   if (attempt.kind === 'crash') return attempt.crashes + 1 < MAX_CRASHES ? 0 : undefined;
   if (!RETRIABLE.has(attempt.kind) || attempt.counted + 1 >= retry.maxAttempts) return undefined;
-  const ceilingMs = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** attempt.counted);
+  // Without a bound 2 ** n is infinite at last, and no backoff at all times infinity is no number.
+  const doublings = Math.min(attempt.counted, MAX_DOUBLINGS);
+  const ceilingMs = Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** doublings);
   return Math.round(random * ceilingMs);
 }

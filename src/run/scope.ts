@@ -7,8 +7,13 @@
  * would cost as much as the workflow is large.
  */
 import type { PlanNode } from '../plan/plan.ts';
-import { evaluateTemplate, referencedSteps, textOfValue } from '../workflow/expressions.ts';
-import type { JsonValue } from '../workflow/workflow.ts';
+import {
+  type ExpressionContext,
+  evaluateTemplate,
+  referencedSteps,
+  textOfValue,
+} from '../workflow/expressions.ts';
+import type { Gate, JsonValue } from '../workflow/workflow.ts';
 import { type RunState, stepStateOf } from './state.ts';
 
 type Values = Readonly<Record<string, JsonValue>>;
@@ -25,19 +30,43 @@ export function contextOf(
     matrix: node.matrix ?? {},
     run: { id: state.run, workflow: state.workflow.name },
     wave: node.wave,
-    env: texts.some((text) => /\benv\b/.test(text)) ? plainEnv(node) : {},
+    env: texts.some((text) => /\benv\b/.test(text)) ? plainValues(node.step.env) : {},
   };
 }
 
-/** Environment of a step, evaluated. @throws ExpressionError when a value cannot be evaluated */
+/** Environment of a step, evaluated. @throws OrchError when a value cannot be evaluated */
 export function environmentOf(state: RunState, node: PlanNode): Record<string, string> {
   const { env } = node.step;
-  const context = contextOf(state, node, Object.values(env));
-  const result: Record<string, string> = {};
-  for (const [name, template] of Object.entries(env)) {
-    result[name] = textOfValue(evaluateTemplate(template, context));
-  }
-  return result;
+  return evaluateEach(env, contextOf(state, node, Object.values(env)));
+}
+
+/**
+ * Environment and inputs of a gate, evaluated where it was written: that of a nested workflow sees the
+ * inputs of that workflow. Gates stand for no step, so they see neither steps nor a matrix.
+ * @throws OrchError when a value cannot be evaluated
+ */
+export function gateEnvironmentOf(
+  state: RunState,
+  wave: number,
+  gate: Pick<Gate, 'env' | 'parent'>,
+): { readonly env: Record<string, string>; readonly inputs: Values } {
+  const parent = gate.parent === undefined ? undefined : state.indexOf.get(gate.parent);
+  const inputs = inputsOf(state, parent);
+  const run = { id: state.run, workflow: state.workflow.name };
+  const context = { inputs, run, wave, env: plainValues(gate.env) };
+  return { env: evaluateEach(gate.env, context), inputs };
+}
+
+function evaluateEach(
+  templates: Readonly<Record<string, string>>,
+  context: ExpressionContext,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(templates).map(([name, text]) => [
+      name,
+      textOfValue(evaluateTemplate(text, context)),
+    ]),
+  );
 }
 
 /** Inputs by name where the step stands; they arrive as ORCH_INPUT_<NAME>. */
@@ -50,33 +79,40 @@ export function evaluateScope(state: RunState, node: PlanNode): Values {
   const nested = node.step.workflow;
   if (nested === undefined) throw new Error(`${node.id} is no nested workflow`);
   const context = contextOf(state, node, Object.values(nested.with).filter(isText));
-  const values: Record<string, JsonValue> = {};
-  for (const [name, spec] of Object.entries(nested.inputs)) {
-    const given = nested.with[name];
-    if (given === undefined) values[name] = spec.default ?? '';
-    else values[name] = isText(given) ? evaluateTemplate(given, context) : given;
-  }
-  return values;
+  return Object.fromEntries(
+    Object.entries(nested.inputs).map(([name, spec]) => {
+      const given = Object.hasOwn(nested.with, name) ? nested.with[name] : undefined;
+      if (given === undefined) return [name, spec.default ?? ''];
+      return [name, isText(given) ? evaluateTemplate(given, context) : given];
+    }),
+  );
 }
 
-/** Outputs of a nested workflow, in terms of its own steps. */
+/**
+ * Outputs of a nested workflow, in terms of its own steps. One that cannot be evaluated, because its
+ * step was skipped, say, is empty.
+ */
 export function evaluateNestedOutputs(state: RunState, node: PlanNode): Record<string, string> {
-  const outputs = Object.entries(node.step.workflow?.outputs ?? {});
-  const inside: PlanNode = { ...node, id: `${node.id}/`, parent: node.index };
-  const context = contextOf(
-    state,
-    inside,
-    outputs.map(([, text]) => text),
+  const templates = node.step.workflow?.outputs ?? {};
+  const within = (state.children[node.index] ?? []).filter(
+    (child) => state.nodes[child]?.matrixNode === undefined,
   );
+  const inside: PlanNode = { ...node, id: `${node.id}/`, parent: node.index, needs: within };
+  const context = contextOf(state, inside, Object.values(templates));
   return Object.fromEntries(
-    outputs.map(([name, text]) => [name, textOfValue(evaluateTemplate(text, context))]),
+    Object.entries(templates).map(([name, text]) => {
+      try {
+        return [name, textOfValue(evaluateTemplate(text, context))];
+      } catch {
+        return [name, ''];
+      }
+    }),
   );
 }
 
-function plainEnv(node: PlanNode): Values {
-  return Object.fromEntries(
-    Object.entries(node.step.env).filter(([, text]) => !text.includes('${{')),
-  );
+/** An environment cannot refer to what is itself to be evaluated: that might go round in circles. */
+function plainValues(env: Readonly<Record<string, string>>): Values {
+  return Object.fromEntries(Object.entries(env).filter(([, text]) => !text.includes('${{')));
 }
 
 function stepsNamedIn(state: RunState, node: PlanNode, texts: readonly string[]): Values {

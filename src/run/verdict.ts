@@ -21,7 +21,10 @@ export interface Outcome {
 /** Undefined: by its process alone, the attempt has passed. */
 export function failureOf(outcome: Outcome): Failure | undefined {
   if (outcome.stopped) return withSurvivors(outcome.stopped, outcome.survivors);
-  if (outcome.lost) return { kind: 'crash', message: 'its process was lost without an exit code' };
+  if (outcome.lost) {
+    const message = 'its process was lost without an exit code';
+    return withSurvivors({ kind: 'crash', message }, outcome.survivors);
+  }
   if (outcome.exitCode === 0) return undefined;
   const signal = signalName((outcome.exitCode ?? 0) - 128);
   if (signal !== undefined) return { kind: 'signal', message: `ended by ${signal}` };

@@ -83,6 +83,7 @@ export function normaliseGate(scope: Scope, written: GateFile, index: number): G
   const raw = listAt(scope.root, 'gates')[index] as PlainMap;
   return {
     name: `${scope.prefix}${written.name}`,
+    ...defined({ parent: scope.parent }),
     run: written.run,
     on: written.on ?? 'wave',
     level: written.level ?? 'standard',

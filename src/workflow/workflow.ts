@@ -106,7 +106,10 @@ export interface Step {
 }
 
 export interface Gate {
+  /** `outer/tests` for a gate of a nested workflow. */
   readonly name: string;
+  /** The `workflow` step this one belongs to; absent at the top. Its inputs are the gate's. */
+  readonly parent?: string;
   readonly run: string;
   /** After every wave, or once before the last checkpoint. */
   readonly on: 'wave' | 'end';
