@@ -19,7 +19,7 @@ export function describeProgram(): CommandShape {
     stderr: silent,
     packageRoot: '/',
     version: () => '',
-    workWithoutReader: () => {},
+    endWithoutReader: () => {},
     loadPorts: () => Promise.reject(new Error('the reference needs no ports')),
   });
   return describeCommand(buildProgram(context, () => {}));

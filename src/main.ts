@@ -33,7 +33,7 @@ export async function start(): Promise<void> {
 
 export function worldOfProcess(): CliWorld {
   let ports: Promise<Ports> | undefined;
-  let printingIsTheWork = true;
+  let printingIsTheWork = false;
   const readerGone = () => {
     if (printingIsTheWork) process.exit(process.exitCode);
   };
@@ -42,8 +42,8 @@ export function worldOfProcess(): CliWorld {
     env: process.env,
     stdout: writerOf(process.stdout, readerGone),
     stderr: writerOf(process.stderr, readerGone),
-    workWithoutReader() {
-      printingIsTheWork = false;
+    endWithoutReader() {
+      printingIsTheWork = true;
     },
     packageRoot,
     version: packageVersion,

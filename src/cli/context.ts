@@ -24,10 +24,11 @@ export interface CliWorld {
   /** Absolute path of the folder that holds package.json and templates/. */
   readonly packageRoot: string;
   /**
-   * To be called by a command whose work is more than what it prints. A reader that goes away
-   * (`| head`) ends other commands, because nobody wants the rest; it does not end this one.
+   * To be called by a command that does nothing but print, and may have much to print: it then ends
+   * when its reader goes away (`| head`). Others go on to their end unheard, because half of what they
+   * do is worse than all of it.
    */
-  workWithoutReader(): void;
+  endWithoutReader(): void;
   /** Loads the adapters on the first call; later calls get the same ones. */
   loadPorts(): Promise<Ports>;
 }

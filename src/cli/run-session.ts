@@ -29,7 +29,6 @@ export interface RunSession extends Disposable {
 }
 
 export async function openRunSession(context: CliContext): Promise<RunSession> {
-  context.workWithoutReader();
   const signals = watchSignals();
   const display = await openDisplay(context);
   let unfinished: string | undefined;

@@ -352,6 +352,21 @@ describe('a reader that goes away', () => {
     expect(readOnlyRun(repository).state.status).toBe('failed');
   });
 
+  test('ends a command that only prints', async () => {
+    const { repository, steering, start } = await makeScene();
+    const { ended } = start(`steps:\n  slow: { run: ${quoted(steering.command('slow'))} }\n`);
+    const slow = await steering.started('slow');
+    const logs = startOrch(['logs', '-f'], { cwd: repository.top });
+    onTestFinished(() => void logs.kill('SIGKILL'));
+    logs.stdout.destroy();
+    const closed = once(logs, 'close');
+    await slow.print('the first line\n');
+    await slow.print('the second line\n');
+    expect(await closed).toEqual([0, null]);
+    await slow.exit(0);
+    expect((await ended).code).toBe(0);
+  });
+
   test('Ctrl-C ends the reader as well, and the run stops in good order all the same', async () => {
     const { repository, steering, start } = await makeScene();
     const { orch } = start(`steps:\n  slow: { run: ${quoted(steering.command('slow'))} }\n`);

@@ -33,7 +33,7 @@ export function makeWorld(changes: Partial<Omit<RecordedWorld, 'stderr'>> = {}):
     stderr: makeRecorder(),
     packageRoot: projectRoot,
     version: () => '1.2.3',
-    workWithoutReader: () => {},
+    endWithoutReader: () => {},
     loadPorts: () => Promise.reject(new Error('this test has no ports')),
     ...changes,
   };

@@ -22,6 +22,7 @@ export async function logsCommand(
   step: string | undefined,
   options: LogsOptions,
 ): Promise<void> {
+  context.endWithoutReader();
   const { ports, commonDir } = await openProject(context);
   if (step !== undefined && options.gate !== undefined) {
     throw new OrchError('ORCH_USAGE', 'a step and --gate are given; they exclude each other', {
