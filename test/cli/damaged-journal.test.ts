@@ -148,14 +148,17 @@ function flipInLastRecords(segments: readonly string[], where: number): void {
   writeFileSync(path, bytes);
 }
 
-/** The checkpoints' files and the work tree's, the run's own record left out. */
+/**
+ * The files of the last checkpoint and of the work tree, the run's own record left out. Checkpoints
+ * before it may differ: where the cut took the record that a wave was sealed, it is sealed again, and
+ * by then a step of the next wave may have left its file.
+ */
 function trees(repository: TestRepository): string {
   const { state } = readOnlyRun(repository);
   const env = { GIT_INDEX_FILE: join(repository.folder, 'index') };
   repository.gitWith(env, 'add', '-A');
-  const commits = repository.git('rev-list', '--reverse', `orch/${state.run}`, '^main').split('\n');
   return [
-    ...commits.map((commit) => repository.git('ls-tree', '-r', commit)),
+    repository.git('ls-tree', '-r', `orch/${state.run}`),
     repository.gitWith(env, 'ls-files', '-s'),
   ]
     .join('\n\n')
