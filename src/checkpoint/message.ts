@@ -103,10 +103,15 @@ export interface CheckpointTrailers {
   readonly digest: string;
 }
 
-/** The trailers of a checkpoint, or undefined when the commit is none. */
+/**
+ * The trailers of a checkpoint, or undefined when the commit is none. As for git they stand in the last
+ * paragraph: what a text before it quotes is no trailer.
+ */
 export function readTrailers(message: string): CheckpointTrailers | undefined {
   const trailers = new Map<string, string>();
-  for (const line of message.split('\n').slice(1)) {
+  const [subject, ...paragraphs] = message.trimEnd().split(/\n(?:[ \t]*\n)+/);
+  if (subject === undefined) return undefined;
+  for (const line of paragraphs.at(-1)?.split('\n') ?? []) {
     const match = /^(Orch-[A-Z][a-z]+): (.*)$/.exec(line);
     if (match?.[1] !== undefined && match[2] !== undefined) trailers.set(match[1], match[2]);
   }

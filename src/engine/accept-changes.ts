@@ -21,7 +21,8 @@ export interface ChangedDefinition {
 export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedDefinition): void {
   const { state, parts } = run;
   const changes = diffWorkflows(state.workflow, current);
-  if (changes.added.length + changes.removed.length + changes.changed.length === 0) return;
+  const { added, removed, changed, settings } = changes;
+  if (added.length + removed.length + changed.length + settings.length === 0) return;
   if (state.nodes.length !== state.plan.nodes.length) {
     throw new OrchError(
       'ORCH_CHANGES_REFUSED',
@@ -32,7 +33,7 @@ export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedD
     );
   }
   const merged = keepStarted(state, current);
-  const adopted = adoptPlan(state.plan, plan(merged), state.frontier);
+  const adopted = adoptPlan(state.plan, plan(merged), merged.gates, state.frontier);
   const frozen = `run-${state.seq + 1}.json`;
   const text = encodeFrozen({ ...parts.frozen, workflow: merged, plan: adopted });
   parts.ports.files.replace(`${parts.files.folder}/${frozen}`, text);
@@ -40,24 +41,28 @@ export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedD
   run.record({
     type: 'plan.changed',
     frozen,
-    added: changes.added,
-    removed: changes.removed,
-    changed: changes.changed.map(({ id }) => id),
+    added,
+    removed,
+    changed: changed.map(({ id }) => id),
   });
 }
 
-/** Steps with an attempt stay as they were, also when the file has them no more. */
+/** Steps with an attempt stay as they were, also when the file has them no more, and what they lie in. */
 function keepStarted(state: RunState, current: Workflow): Workflow {
-  const started = new Set(
-    state.nodes
-      .filter((node) => (state.steps[node.index]?.attempts.length ?? 0) > 0)
-      .map((node) => node.step.id),
+  const started = new Set<string>();
+  for (const { index, step, parent } of state.nodes) {
+    if ((state.steps[index]?.attempts.length ?? 0) === 0) continue;
+    started.add(step.id);
+    for (let at = parent; at !== undefined; at = state.nodes[at]?.parent)
+      started.add(state.nodes[at]?.step.id ?? '');
+  }
+  const kept = new Map(
+    state.workflow.steps.filter(({ id }) => started.has(id)).map((step) => [step.id, step]),
   );
-  const kept = state.workflow.steps.filter((step) => started.has(step.id));
   const known = new Set(current.steps.map((step) => step.id));
   const steps = [
-    ...kept.filter((step) => !known.has(step.id)),
-    ...current.steps.map((step) => kept.find((old) => old.id === step.id) ?? step),
+    ...[...kept.values()].filter((step) => !known.has(step.id)),
+    ...current.steps.map((step) => kept.get(step.id) ?? step),
   ];
   const present = new Set(steps.map((step) => step.id));
   return {

@@ -4,6 +4,7 @@
  * so nothing of the machine stands in it: the path of the work tree has a file of its own.
  */
 import { OrchError } from '../base/errors.ts';
+import { canonicalJson } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
@@ -28,19 +29,27 @@ export interface Frozen {
   readonly plan: Plan;
 }
 
-/** Steps and gates stand once in the file, under `workflow`; the plan names them. */
+/**
+ * Steps and gates stand once in the file, under `workflow`; the plan names them. A gate that the
+ * workflow has no more, or otherwise, since a changed one was accepted, stands whole in its wave.
+ */
 type FrozenPlan = Omit<Plan, 'nodes' | 'waves'> & {
   readonly nodes: readonly (Omit<PlanNode, 'step'> & { readonly step: string })[];
-  readonly waves: readonly (Omit<PlanWave, 'gates'> & { readonly gates: readonly string[] })[];
+  readonly waves: readonly (Omit<PlanWave, 'gates'> & {
+    readonly gates: readonly (string | Gate)[];
+  })[];
 };
 
 export function encodeFrozen(frozen: Frozen): string {
+  const known = new Map(frozen.workflow.gates.map((gate) => [gate.name, canonicalJson(gate)]));
+  const nameOf = (gate: Gate): string | Gate =>
+    known.get(gate.name) === canonicalJson(gate) ? gate.name : gate;
   const plan: FrozenPlan = {
     ...frozen.plan,
     nodes: frozen.plan.nodes.map((node) => ({ ...node, step: node.step.id })),
     waves: frozen.plan.waves.map((wave) => ({
       ...wave,
-      gates: wave.gates.map((gate) => gate.name),
+      gates: wave.gates.map(nameOf),
     })),
   };
   return `${JSON.stringify({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
@@ -78,7 +87,7 @@ function resolvePlan({ workflow, plan }: StoredFrozen, path: string): Plan {
     nodes: plan.nodes.map((node) => ({ ...node, step: known(steps, node.step, path) })),
     waves: plan.waves.map((wave) => ({
       ...wave,
-      gates: wave.gates.map((name): Gate => known(gates, name, path)),
+      gates: wave.gates.map((gate) => (typeof gate === 'string' ? known(gates, gate, path) : gate)),
     })),
   };
 }

@@ -1,28 +1,71 @@
 /**
  * A new plan for a run that has begun: nodes of the new plan, waves of the old one. A step that was
  * there keeps its wave, a new one goes into the first wave it may, and nothing is put into a wave that
- * is behind.
+ * is behind. Waves that have begun keep their gates, the others get those of the new workflow.
  */
+import { OrchError } from '../base/errors.ts';
+import type { Gate } from '../workflow/workflow.ts';
+import { gatesOf } from './gates.ts';
 import { childrenOf, isLeaf } from './graph.ts';
 import type { Plan, PlanNode, PlanWave } from './plan.ts';
 
-/** @param frontier first wave that may still take steps, from 1 */
-export function adoptPlan(old: Plan, fresh: Plan, frontier: number): Plan {
-  const oldWave = new Map(old.nodes.map((node) => [node.id, node.wave]));
+/**
+ * @param gates of the new workflow
+ * @param frontier first wave that may still take steps, from 1
+ * @throws OrchError ORCH_CHANGES_REFUSED when there are new steps and all waves are behind
+ */
+export function adoptPlan(old: Plan, fresh: Plan, gates: readonly Gate[], frontier: number): Plan {
+  const oldWave = new Map(old.nodes.filter(isLeaf).map((node) => [node.id, node.wave]));
   const waves: number[] = [];
   const needs = neededNodes(fresh.nodes);
   const last = Math.max(1, old.waves.length);
+  const waveFor = (leaf: PlanNode, least: number): number => {
+    const before = oldWave.get(leaf.id);
+    if (before !== undefined && before < frontier) return before; // It has ended, whatever it needs now.
+    if (frontier > last) throw tooLate(leaf);
+    return Math.min(last, Math.max(before ?? frontier, least, frontier));
+  };
   for (const index of inOrder(needs)) {
     const node = fresh.nodes[index] as PlanNode;
     const least = Math.max(1, ...(needs[index] ?? []).map((need) => waves[need] ?? 1));
-    const before = oldWave.get(node.id);
-    const isBehind = before !== undefined && before < frontier;
-    waves[index] = isBehind
-      ? before
-      : Math.min(last, Math.max(before ?? frontier, least, frontier));
+    waves[index] = isLeaf(node) ? waveFor(node, least) : least;
   }
-  const nodes = fresh.nodes.map((node) => ({ ...node, wave: waves[node.index] ?? last }));
-  return { ...fresh, nodes, waves: old.waves.map((wave) => withSteps(wave, nodes)) };
+  const nodes = spanHolders(
+    fresh.nodes.map((node) => ({ ...node, wave: waves[node.index] ?? last })),
+  );
+  return {
+    ...fresh,
+    nodes,
+    waves: old.waves.map((wave) => {
+      const isLast = wave.index === old.waves.length;
+      const own = wave.index > frontier ? gatesOf(gates, wave.validation, isLast) : {};
+      return { ...withSteps(wave, nodes), ...own };
+    }),
+  };
+}
+
+/** A node that stands for others is in the wave of its last part. */
+function spanHolders(nodes: readonly PlanNode[]): PlanNode[] {
+  const spanned = nodes.map(({ wave }) => wave);
+  for (const node of nodes) {
+    if (!isLeaf(node)) continue;
+    for (const holder of holdersOf(nodes, node))
+      spanned[holder] = Math.max(spanned[holder] ?? 1, node.wave);
+  }
+  return nodes.map((node) => ({ ...node, wave: spanned[node.index] ?? node.wave }));
+}
+
+function* holdersOf(nodes: readonly PlanNode[], node: PlanNode): Generator<number> {
+  if (node.matrixNode !== undefined) yield node.matrixNode;
+  for (let at = node.parent; at !== undefined; at = nodes[at]?.parent) yield at;
+}
+
+function tooLate({ id, step }: PlanNode): OrchError {
+  return new OrchError(
+    'ORCH_CHANGES_REFUSED',
+    `step "${id}" is new, and all waves of this run are behind it`,
+    { fix: 'resume without --accept-changes, then start a new run', spot: step.spot },
+  );
 }
 
 /** What each node must come after: its needs, the parts of a nested workflow it needs, and its own parent. */

@@ -89,10 +89,11 @@ function noteChanges(context: CliContext, state: RunState, read: () => Definitio
   for (const line of lines) context.note(line);
 }
 
-function describeChanges({ added, removed, changed }: WorkflowChanges): string[] {
+function describeChanges({ added, removed, changed, settings }: WorkflowChanges): string[] {
   return [
     ...added.map((id) => `  + ${id}`),
     ...removed.map((id) => `  - ${id}`),
     ...changed.map(({ id, fields }) => `  ~ ${id}: ${fields.join(', ')}`),
+    ...(settings.length === 0 ? [] : [`  ~ the workflow itself: ${settings.join(', ')}`]),
   ];
 }
