@@ -87,7 +87,10 @@ export function wavesToRedo(state: RunState): number[] {
     // Skipped with the rest of a run that failed, though its wave was never opened.
     if (isLeaf(node) && hasEnded(stepStateOf(state, node.index).status)) touched.add(node.wave);
   }
-  return [...touched].filter((wave) => wave > redoAfter).sort((a, b) => a - b);
+  // A wave may have been begun again since the checkpoint that the work tree has now.
+  return [...touched]
+    .filter((wave) => wave > redoAfter || !waveOf(state, wave).behind)
+    .sort((a, b) => a - b);
 }
 
 function reopenWave(state: RunState, index: number): void {

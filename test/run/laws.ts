@@ -93,7 +93,13 @@ export class Laws {
     this.#nowMs = Date.parse(event.at);
     if (
       this.#finished !== undefined &&
-      !['run.resumed', 'rollback.started', 'rollback.done', 'run.accepted'].includes(event.type)
+      ![
+        'run.resumed',
+        'wave.invalidated',
+        'rollback.started',
+        'rollback.done',
+        'run.accepted',
+      ].includes(event.type)
     )
       fail(`${event.type} after run.finished`);
     switch (event.type) {
@@ -541,7 +547,7 @@ export class Laws {
     const rebooted = boot !== this.#boot;
     this.#boot = boot;
     this.#resumedMs = this.#nowMs;
-    if (this.#finished !== undefined && !retry_failed) fail('a finished run goes on');
+
     if (rebooted) this.#lose(retry_failed);
     for (const step of retry_failed ? this.#steps.values() : []) {
       const chose = step.skipped === 'when' || step.skipped === 'empty_matrix';
@@ -590,7 +596,7 @@ export class Laws {
   }
 
   #invalidated(index: number): void {
-    if (this.#standsAt === undefined || index <= this.#standsAt)
+    if (this.#standsAt === undefined || (index <= this.#standsAt && this.#wave(index).behind))
       fail(`wave ${index} is done again, and its work stands`);
     for (const step of this.#steps.values()) {
       if (step.definition.wave === index) this.#setBack(step);

@@ -339,7 +339,8 @@ class World {
   #resume(): void {
     this.#newSession();
     this.#state = this.#fold();
-    const retry = hasFinished(this.#state);
+    const hasToRedo = this.#state.rollbackOpen || wavesToRedo(this.#state).length > 0;
+    const retry = hasFinished(this.#state) && !(hasToRedo && this.chance.once(2));
     this.#mishaps.push(retry ? 'retry' : 'resume');
     this.#record({
       type: 'run.resumed',
