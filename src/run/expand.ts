@@ -66,7 +66,7 @@ export function dropIdleInstances(state: RunState): void {
   for (const node of state.nodes) {
     const step = stepStateOf(state, node.index);
     if (node.index >= planned && idle.has(node.matrixNode ?? -1)) {
-      state.retired.set(node.id, step);
+      state.retired.set(node.id, { ...newStepState(), attempts: step.attempts });
       state.indexOf.delete(node.id);
       continue;
     }
