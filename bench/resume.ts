@@ -1,58 +1,65 @@
 /**
- * How long `orch resume` takes to decide: from the start of the process to the first event it adds, in
- * a run of 10,000 steps that was killed half-way, again and again. The row's "b" is the budget, 1 s.
+ * What a resume has to do before it can go on: read run.json and the journal, fold it, and decide.
+ * Nothing of it is work of the run, so it is held against the start of a bare node: a second on a
+ * machine where that takes a tenth of one.
+ *
+ * The journal is that of a run which was stopped when nine tenths of its steps had ended.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { report, rowOf } from './harness.ts';
-import { makeLayeredRepository } from './rig/layered-workflow.ts';
+import { createFiles } from '../src/adapters/files/files.ts';
+import { encodeFrozen } from '../src/engine/frozen.ts';
+import { JournalWriter } from '../src/engine/journal.ts';
+import { readRun } from '../src/engine/read-run.ts';
+import { runFiles } from '../src/engine/run-files.ts';
+import { makePlan } from '../src/plan/make-plan.ts';
+import { decide } from '../src/run/decide.ts';
+import { stepOf, workflowOf } from '../test/plan/builders.ts';
+import { driveAtOnce } from '../test/run/drive.ts';
+import { pairs, report, rowOf, runToEnd } from './harness.ts';
 
-const STEPS = 10_000;
-const ROUNDS = 5;
-const BUDGET_MS = 1000;
+const PAIRS = 7;
+const STAGE = 64;
 
-const folder = mkdtempSync(join(tmpdir(), 'orch-bench-'));
-try {
-  makeLayeredRepository(folder, STEPS, 2);
-  await runUntil(['run', 'layers'], (line) => line.includes('"type":"step.finished"'), STEPS / 2);
-  const aMs: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    const startedAt = performance.now();
-    await runUntil(['resume'], (line) => line.includes('"type":"run.resumed"'), 1);
-    aMs.push(performance.now() - startedAt);
-  }
-  const times = { aMs, bMs: [BUDGET_MS] };
-  report([rowOf(`resume of a run of ${STEPS} steps, until it has decided / 1 s`, times, 1)]);
-} finally {
-  rmSync(folder, { recursive: true, force: true });
+const folder = mkdtempSync(join(tmpdir(), 'orch-bench-resume-'));
+const files = createFiles();
+
+/** Files of a run that was stopped; @returns what a resume does first */
+function stoppedRun(count: number): () => void {
+  const steps = Array.from({ length: count }, (_, place) => {
+    const before = place - STAGE;
+    return stepOf(`s${place}`, {
+      needs: before < 0 ? [] : [`s${before}`, `s${before - (before % STAGE)}`],
+    });
+  });
+  const workflow = workflowOf({ steps });
+  const plan = makePlan(workflow, { concurrency: 8, strategies: {} });
+  const run = `bench-${count}`;
+  const at = runFiles(folder, run);
+  files.makeFolder(at.events);
+  const { events } = driveAtOnce({ run, workflow, plan, inputs: {} });
+  const begun = { v: 1, run, orch_version: '0', created_at: new Date(0).toISOString() };
+  const repository = { base: null, branch: null, index_tree: null, commit_to: 'branch' } as const;
+  files.replace(at.frozen, encodeFrozen({ ...begun, ...repository, inputs: {}, workflow, plan }));
+  const journal = new JournalWriter(files, at, { events: [], nextSegment: 0 });
+  journal.append(events.slice(0, Math.floor(events.length * 0.9)));
+  journal.close();
+  return () => {
+    const { state } = readRun(files, folder, run);
+    const command = decide(state, { nowMs: Date.now(), busy: new Set() });
+    if (command === undefined) throw new Error('there is nothing to go on with');
+  };
 }
 
-/** Runs orch until so many of its lines match, then kills it as a crash would. */
-async function runUntil(
-  args: string[],
-  matches: (line: string) => boolean,
-  count: number,
-): Promise<void> {
-  const child: ChildProcess = spawn(
-    process.execPath,
-    ['bin/orch.js', '-C', folder, ...args, '--json'],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
-  if (child.stdout === null) throw new Error('no output to read');
-  const ended = new Promise((resolve) => child.on('exit', resolve));
-  let seen = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (matches(line)) seen += 1;
-    if (seen === count) {
-      child.kill('SIGKILL');
-      await ended;
-      return;
-    }
-  }
-  throw new Error(`orch ${args.join(' ')} ended after ${seen} of ${count} lines`);
+try {
+  const small = stoppedRun(10_000);
+  const large = stoppedRun(100_000);
+  const bareNode = () => runToEnd(process.execPath, ['-e', '0']);
+  report([
+    rowOf('resume decision of 10000 steps / bare node', await pairs(PAIRS, small, bareNode), 10),
+    rowOf('resume decision of 100000 steps / of 10000', await pairs(PAIRS, large, small), 14),
+  ]);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
