@@ -14,13 +14,13 @@ import type {
   PlanExpanded,
   RequestReceived,
   RunEvent,
-  RunEventBody,
   RunResumed,
   StepFinished,
   StepSkipped,
   StepStarted,
   StepWaiting,
 } from './events.ts';
+import { expectNext, expectStep, expectWave, misfit } from './expect-event.ts';
 import { hasFailedGate } from './judge.ts';
 import {
   endStep,
@@ -40,10 +40,7 @@ import {
   gateOf,
   nodeOf,
   type RunState,
-  type StepState,
-  type StepStatus,
   stepStateOf,
-  type WaveStatus,
   waveOf,
 } from './state.ts';
 
@@ -310,29 +307,4 @@ function createCheckpoint(
   if (open?.wave !== event.wave) throw misfit(event, `the open one is ${open?.wave ?? 'none'}`);
   state.checkpoints.push({ wave: event.wave, commit: event.commit, tree: open.tree, at: event.at });
   delete state.checkpointOpen;
-}
-
-function expectStep(event: RunEventBody, { status }: StepState, ...wanted: StepStatus[]): void {
-  if (!wanted.includes(status)) throw misfit(event, `the step is ${status}`);
-}
-
-function expectNext(
-  event: StepStarted | StepWaiting | GateStarted,
-  { attempts }: { readonly attempts: readonly Attempt[] },
-): void {
-  if (event.attempt !== attempts.length + 1)
-    throw misfit(event, `there were ${attempts.length} attempts`);
-}
-
-function expectWave(
-  state: RunState,
-  event: RunEventBody & { readonly wave: number },
-  wanted: WaveStatus,
-): void {
-  const { status } = waveOf(state, event.wave);
-  if (status !== wanted) throw misfit(event, `the wave is ${status}`);
-}
-
-function misfit(event: RunEventBody, because: string): Error {
-  return new Error(`an event does not fit, ${because}: ${JSON.stringify(event).slice(0, 300)}`);
 }
