@@ -57,7 +57,11 @@ const SHAPES: readonly { readonly name: string; readonly steps: (count: number) 
   },
 ];
 
-describe('the cost of deciding and folding', () => {
+/** Ratios of times need a quiet machine: `npm run test:long` has them, and bench/ the figures. */
+const quiet = process.env['ORCH_LONG_TESTS'] !== undefined;
+if (!quiet) console.log('skipped: the growth of cost is measured by npm run test:long');
+
+describe.runIf(quiet)('the cost of deciding and folding', () => {
   test.each(SHAPES)('grows with the number of $name', { timeout: 240_000 }, async ({ steps }) => {
     const small = definitionOf(steps(SMALL));
     const large = definitionOf(steps(LARGE));
