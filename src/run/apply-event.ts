@@ -70,7 +70,6 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'wave.started':
       expectWave(state, event, 'planned');
       waveOf(state, event.wave).startedAt = event.at;
-      delete state.standsAt;
       delete state.redoAfter;
       state.wentBack = false;
       return openWave(state, event.wave);
@@ -307,4 +306,6 @@ function createCheckpoint(
   if (open?.wave !== event.wave) throw misfit(event, `the open one is ${open?.wave ?? 'none'}`);
   state.checkpoints.push({ wave: event.wave, commit: event.commit, tree: open.tree, at: event.at });
   delete state.checkpointOpen;
+  // Unless it was begun before a rollback, and finished after it.
+  if (waveOf(state, event.wave).status === 'checkpointing') delete state.standsAt;
 }

@@ -158,7 +158,7 @@ export interface RunState {
     readonly rescueCommit: Oid;
     readonly by: 'command' | 'on_failure';
   };
-  /** Wave whose tree the work tree has after a rollback; absent once work has gone on. */
+  /** Wave to whose tree the work tree was taken back, until the next checkpoint; absent: the newest. */
   standsAt?: number;
   /** Waves after this one are to be done again when the run goes on: the work tree was taken back. */
   redoAfter?: number;

@@ -34,6 +34,7 @@ export interface RunSummary {
 /** @param branch where the checkpoints are; null while there are none */
 export function summarise(state: RunState, branch: string | null, nowMs: number): RunSummary {
   const endMs = state.endedAt === undefined ? nowMs : Date.parse(state.endedAt);
+  const startMs = state.startedAt === '' ? endMs : Date.parse(state.startedAt); // Killed before its first event.
   return {
     type: 'run.summary',
     run: state.run,
@@ -43,7 +44,7 @@ export function summarise(state: RunState, branch: string | null, nowMs: number)
     steps: { ...state.counts },
     checkpoints: state.checkpoints.map(({ wave, commit }) => ({ wave, commit })),
     branch: state.checkpoints.length === 0 ? null : branch,
-    duration_s: Math.round(endMs - Date.parse(state.startedAt)) / 1000,
+    duration_s: Math.round(endMs - startMs) / 1000,
     usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
