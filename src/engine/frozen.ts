@@ -1,8 +1,10 @@
 /**
  * run.json: what a run was started with, written once and committed with every checkpoint. A resume
  * reads this and never the workflow file, so that a run goes on as it began. It is committed as it is,
- * so nothing of the machine stands in it: the path of the work tree has a file of its own.
+ * so nothing of the machine stands in it: the path of the work tree has a file of its own. It ends in a
+ * checksum, because a flipped bit in it would be a command that nobody wrote.
  */
+import { decodeChecked, encodeChecked } from '../base/checked-json.ts';
 import { OrchError } from '../base/errors.ts';
 import { canonicalJson } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
@@ -52,7 +54,7 @@ export function encodeFrozen(frozen: Frozen): string {
       gates: wave.gates.map(nameOf),
     })),
   };
-  return `${JSON.stringify({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
+  return `${encodeChecked({ ...frozen, v: FROZEN_VERSION, plan })}\n`;
 }
 
 /** @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_DAMAGED, ORCH_JOURNAL_NEWER */
@@ -95,14 +97,9 @@ function resolvePlan({ workflow, plan }: StoredFrozen, path: string): Plan {
 type StoredFrozen = Omit<Frozen, 'plan'> & { readonly plan: FrozenPlan };
 
 function parse(text: string, path: string): StoredFrozen {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(path, 'it is not JSON', cause);
-  }
+  const value = decodeChecked(text.trimEnd());
   if (typeof value !== 'object' || value === null)
-    throw damaged(path, 'it is not the record of a run');
+    throw damaged(path, 'its checksum does not fit its text');
   return value as StoredFrozen;
 }
 

@@ -1,6 +1,7 @@
 /** run.json: what goes in comes out, whatever the size, and damage is told from the future. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { encodeChecked } from '../../src/base/checked-json.ts';
 import { OrchError } from '../../src/base/errors.ts';
 import { decodeFrozen, encodeFrozen, type Frozen } from '../../src/engine/frozen.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
@@ -78,9 +79,24 @@ describe('encodeFrozen and decodeFrozen', () => {
     );
     for (let size = 0; size < text.length - 1; size++)
       expect(codeOf(text.slice(0, size))).toBe('ORCH_RUN_DAMAGED');
+    const bytes = Buffer.from(text);
+    for (let place = 0; place < bytes.length - 1; place++) {
+      const flipped = Buffer.from(bytes);
+      flipped[place] = (flipped[place] ?? 0) ^ (1 << (place % 7));
+      expect([place, codeOf(flipped.toString())]).toEqual([place, 'ORCH_RUN_DAMAGED']);
+    }
     for (const other of ['null', '[]', '{}', '"x"', '{"v":1,"workflow":{"steps":[],"gates":[]}}'])
       expect(codeOf(other)).toBe('ORCH_RUN_DAMAGED');
-    expect(codeOf(text.replace('"step":"a"', '"step":"zzz"'))).toBe('ORCH_RUN_DAMAGED');
-    expect(codeOf(text.replace('"v":1', '"v":2'))).toBe('ORCH_JOURNAL_NEWER');
+  });
+
+  test('with a checksum that fits it is still looked at', () => {
+    const { crc: _, ...value } = JSON.parse(
+      encodeFrozen(frozenOf(workflowOf({ steps: [stepOf('a')] }))),
+    );
+    const plan = { ...value.plan, nodes: [{ ...value.plan.nodes[0], step: 'zzz' }] };
+    expect(codeOf(encodeChecked(value))).toBe('none');
+    expect(codeOf(encodeChecked({ ...value, plan }))).toBe('ORCH_RUN_DAMAGED');
+    expect(codeOf(encodeChecked({ ...value, workflow: 7 }))).toBe('ORCH_RUN_DAMAGED');
+    expect(codeOf(encodeChecked({ ...value, v: 2 }))).toBe('ORCH_JOURNAL_NEWER');
   });
 });
