@@ -8,6 +8,7 @@
  */
 import { Command, CommanderError, type HelpContext } from 'commander';
 import { EXIT } from '../base/errors.ts';
+import { closestMatch } from '../base/text.ts';
 import { COMMAND_GROUPS } from './commands.ts';
 import { type CliWorld, createContext, type GlobalOptions, type OpenContext } from './context.ts';
 import { reportError, UsageError } from './errors.ts';
@@ -102,7 +103,15 @@ class OrchCommand extends Command {
     );
   }
 
+  /** commander answers `nope --help` with the help of the whole, as if it had been asked for that. */
+  override outputHelp(context?: HelpContext | ((text: string) => string)): void {
+    this.refuseUnknown();
+    if (typeof context === 'function') super.outputHelp(context);
+    else super.outputHelp(context);
+  }
+
   override help(context?: HelpContext | ((text: string) => string)): never {
+    this.refuseUnknown();
     if (typeof context !== 'object' || !context.error) return super.help();
     // Nothing was asked for: the help itself is the best answer, but not a success.
     throw new UsageError(
@@ -110,6 +119,17 @@ class OrchCommand extends Command {
       this.helpCommandLine(),
       this.helpInformation(),
     );
+  }
+
+  private refuseUnknown(): void {
+    const [first = '', second = ''] = this.args;
+    const meant = first === 'help' ? second : first;
+    const names = this.commands.map((command) => command.name());
+    if (meant === '' || meant.startsWith('-') || names.length === 0) return;
+    if (meant === 'help' || names.includes(meant)) return;
+    const near = closestMatch(meant, names);
+    const fix = near === undefined ? this.helpCommandLine() : `did you mean "${near}"?`;
+    throw new UsageError(`unknown command '${meant}'`, fix);
   }
 
   private path(): string {

@@ -38,7 +38,7 @@ export async function answerStep(
   request: AnswerRequest,
 ): Promise<{ readonly taken: boolean }> {
   const { files, state } = readRun(ports.files, commonDir, request.run);
-  const step = waitingStep(state, request.step);
+  const step = waitingStep(state, request.step, ports.clock.now());
   const name = `answer-${sha256(request.step).slice(0, 16)}-${step.attempts.length}`;
   const left = leaveRequest(ports.files, files, name, {
     request: request.answer,
@@ -56,14 +56,20 @@ async function isTakenUp(ports: Ports, files: RunFiles, name: string): Promise<b
   return isTaken();
 }
 
-function waitingStep(state: RunState, id: string): StepState {
+function waitingStep(state: RunState, id: string, nowMs: number): StepState {
   const index = state.indexOf.get(id);
   if (index === undefined) throw noSuchStep(state, id);
   const step = stepStateOf(state, index);
   if (step.answer !== undefined) {
     throw answeredBefore(id, step.answer.request === 'approve' ? 'approved' : 'rejected');
   }
-  if (step.status === 'waiting' && !hasFinished(state)) return step;
+  if (step.status === 'waiting' && !hasFinished(state)) {
+    if (nowMs < (step.waitingUntilMs ?? Number.POSITIVE_INFINITY)) return step;
+    const until = new Date(step.waitingUntilMs ?? 0).toISOString();
+    throw new OrchError('ORCH_NOT_WAITING', `step "${id}" waited for an answer until ${until}`, {
+      fix: `orch resume ${state.run}`,
+    });
+  }
   const { kind } = nodeOf(state, id).step;
   const why = kind === 'approval' ? `it is ${step.status}` : `it is a step of kind "${kind}"`;
   throw new OrchError('ORCH_NOT_WAITING', `step "${id}" does not wait for an answer: ${why}`, {

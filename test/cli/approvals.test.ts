@@ -78,6 +78,8 @@ describe('a run that waits', () => {
     const asked = events.find(({ type }) => type === 'step.waiting');
     const until = asked?.type === 'step.waiting' ? Date.parse(asked.until ?? '') : Number.NaN;
     while (Date.now() <= until) await new Promise((resolve) => setTimeout(resolve, 20));
+    const tooLate = await runOrchJson(['approve', '@latest', 'ship'], { cwd: repository.top });
+    expect(tooLate).toMatchObject({ code: 4, document: { error: { code: 'ORCH_NOT_WAITING' } } });
     const late = await runToEnd(repository, 'resume');
     expect(late).toMatchObject({ code: 1, summary: { status: 'failed' } });
     const end = late.events.find(({ type }) => type === 'step.finished');

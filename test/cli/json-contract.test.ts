@@ -27,6 +27,18 @@ describe('a wrong command line', () => {
       fix: 'orch --help',
     },
     {
+      name: 'help for a misspelt command',
+      args: ['help', 'complition'],
+      message: "unknown command 'complition'",
+      fix: 'did you mean "completion"?',
+    },
+    {
+      name: 'an unknown command that asks for help',
+      args: ['xyzzy', '--help'],
+      message: "unknown command 'xyzzy'",
+      fix: 'orch --help',
+    },
+    {
       name: 'a misspelt option',
       args: ['completion', 'bash', '--quite'],
       message: "unknown option '--quite'",
