@@ -20,7 +20,7 @@ import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { foldersOf, removeStale, staleLockFolders } from './diagnose-files.ts';
 import { type RunToRetain, readRetainedRun, whoHolds } from './retained-run.ts';
-import { runFiles, runsFolder } from './run-files.ts';
+import { detachedFolder, runFiles, runsFolder } from './run-files.ts';
 import { lockRun } from './start-run.ts';
 
 export interface GcRequest {
@@ -69,6 +69,7 @@ export async function collectGarbage(
     for (const { ref } of left) settle(sweep, { kind: 'ref', name: ref }, UNKNOWN_RUN);
   await sweepCache(sweep);
   sweepFiles(sweep);
+  sweepDetached(sweep);
   return { removed: sweep.removed, kept: sweep.kept };
 }
 
@@ -230,6 +231,22 @@ function sweepFiles(sweep: Sweep): void {
     ports.files.leftovers(at),
   )) {
     const verdict = { remove: true, why: 'a crash left it half written' };
+    if (settle(sweep, { kind: 'file', name: path }, verdict)) ports.files.remove(path);
+  }
+}
+
+/** What detached processes of orch printed, as long as there is a run to ask it of. */
+function sweepDetached(sweep: Sweep): void {
+  const { ports, git, request, nowMs } = sweep;
+  const { commonDir } = git.repository;
+  const folder = detachedFolder(commonDir);
+  for (const name of ports.files.list(folder)) {
+    const path = `${folder}/${name}`;
+    const run = ports.files.readText(`${path}/run`)?.trim();
+    if (run && ports.files.exists(runFiles(commonDir, run).folder)) continue;
+    const ageMs = nowMs - (ports.files.modifiedAtMs(path) ?? nowMs);
+    if (ageMs < (request.olderThanMs ?? request.retentionMs)) continue;
+    const verdict = { remove: true, why: 'the output of a detached run that is gone' };
     if (settle(sweep, { kind: 'file', name: path }, verdict)) ports.files.remove(path);
   }
 }

@@ -8,7 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import { problem } from '../view/environment-findings.ts';
 import type { Finding } from '../view/finding.ts';
 import { acquireLock, staleLocks } from './lock.ts';
-import { orchFolder, runsFolder } from './run-files.ts';
+import { detachedFolder, orchFolder, runsFolder } from './run-files.ts';
 
 /** Folders with locks whose holder is gone, and the paths of these locks. */
 export function staleLockFolders(
@@ -87,7 +87,7 @@ export function foldersOf(files: FilesPort, { commonDir, gitDir, worktree }: Rep
     orch,
     `${orch}/cache`,
     ...below(`${orch}/worktrees`),
-    ...below(`${orch}/detached`),
+    ...below(detachedFolder(commonDir)),
     ...runs.flatMap((run) => [run, `${run}/events`, `${run}/requests`]),
   ];
 }

@@ -27,6 +27,11 @@ export function runsFolder(commonDir: string): string {
   return `${orchFolder(commonDir)}/runs`;
 }
 
+/** What detached processes of orch printed, each in a folder of its own. */
+export function detachedFolder(commonDir: string): string {
+  return `${orchFolder(commonDir)}/detached`;
+}
+
 export function runFiles(commonDir: string, run: string): RunFiles {
   const folder = `${runsFolder(commonDir)}/${run}`;
   return {

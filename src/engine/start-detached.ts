@@ -5,7 +5,7 @@
 import { randomId } from '../base/ids.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { StartedProgram } from '../ports/processes.ts';
-import { orchFolder } from './run-files.ts';
+import { detachedFolder } from './run-files.ts';
 import { waitUntil } from './wait-until.ts';
 
 export interface DetachRequest {
@@ -59,7 +59,7 @@ export async function startDetached(
 
 function freeFolder({ files, clock }: Ports, commonDir: string): string {
   for (;;) {
-    const folder = `${orchFolder(commonDir)}/detached/${randomId(6, () => clock.random())}`;
+    const folder = `${detachedFolder(commonDir)}/${randomId(6, () => clock.random())}`;
     if (files.exists(folder)) continue;
     files.makeFolder(folder);
     return folder;

@@ -351,3 +351,17 @@ test('random histories: nothing that counts is lost to gc and to git', {
     { numRuns: process.env['ORCH_LONG_TESTS'] ? 60 : 5, endOnFailure: true },
   );
 });
+
+test('the output of a detached run goes when the run is gone, and not while one may begin', async () => {
+  using history = await makeHistory();
+  const { repository, run } = history;
+  repository.git('branch', '-qD', `orch/${run}`); // So that the run is kept.
+  repository.write('.git/orch/detached/aaaaaa/run', run);
+  repository.write('.git/orch/detached/bbbbbb/run', 'gone-261121-aaaa');
+  repository.write('.git/orch/detached/cccccc/out', 'begins');
+  const folder = repository.path('.git/orch/detached');
+  expect(namesOf((await gcLater(repository, 6)).removed)).toEqual([]);
+  const { removed } = await gcLater(repository, 8);
+  expect(namesOf(removed)).toEqual([`file ${folder}/bbbbbb`, `file ${folder}/cccccc`]);
+  expect(readdirSync(folder)).toEqual(['aaaaaa']);
+});
