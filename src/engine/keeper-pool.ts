@@ -91,7 +91,10 @@ export class KeeperPool {
   }
 }
 
-/** Exit codes by key; a line that is torn or not ours is passed over. */
+/**
+ * Exit codes by key. A line that is torn or not ours is passed over; of several lines for one key (an
+ * owed line may be written twice) the last one counts.
+ */
 export function readExitLog(text: string | undefined): ReadonlyMap<string, number> {
   const codes = new Map<string, number>();
   for (const line of (text ?? '').split('\n').slice(0, -1)) {

@@ -35,15 +35,3 @@ $owed"
 done
 [ -z "$owed" ] || printf '%s' "$owed" >>"$1"
 `;
-
-/**
- * Reads an exit log. A line that is not `<key> <code>`, or that has no end, tells nothing; of several
- * lines for one key (an owed line may be written twice) the last one counts.
- */
-export function parseExitLog(text: string): Map<string, number> {
-  const codes = new Map<string, number>();
-  for (const [, key, code] of text.matchAll(/^(\S+) (\d{1,3})\n/gm)) {
-    if (key !== undefined) codes.set(key, Number(code));
-  }
-  return codes;
-}

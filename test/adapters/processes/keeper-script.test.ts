@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { formatHandover, formatJobFile } from '../../../src/adapters/processes/job-file.ts';
-import { KEEPER_SCRIPT, parseExitLog } from '../../../src/adapters/processes/keeper-script.ts';
+import { KEEPER_SCRIPT } from '../../../src/adapters/processes/keeper-script.ts';
+import { readExitLog } from '../../../src/engine/keeper-pool.ts';
 import { findShells } from '../../rig/shells.ts';
 import { makeTemporaryFolder } from '../../rig/temporary-folder.ts';
 
@@ -49,7 +50,7 @@ describe.for(findShells())('the keeper script in $name', ({ command }) => {
       expect(await keeper.heard()).toBe(`${key} ${code}`);
       expect(readFileSync(keeper.exitLog, 'utf8')).toMatch(new RegExp(`^.* ${code}\\n$`, 's'));
     }
-    expect(parseExitLog(readFileSync(keeper.exitLog, 'utf8')).size).toBe(5);
+    expect(readExitLog(readFileSync(keeper.exitLog, 'utf8')).size).toBe(5);
   });
 
   test('signals do not end it, neither idle nor at work', async () => {
@@ -86,7 +87,7 @@ describe.for(findShells())('the keeper script in $name', ({ command }) => {
     writeFileSync(log, 'a 1'); // What a full disk could take of the line.
     keeper.hand('c', 'exit 14');
     expect(await keeper.heard()).toBe('c 14');
-    expect(parseExitLog(readFileSync(log, 'utf8'))).toEqual(
+    expect(readExitLog(readFileSync(log, 'utf8'))).toEqual(
       new Map([
         ['a', 12],
         ['b', 13],
@@ -110,7 +111,7 @@ describe.for(findShells())('the keeper script in $name', ({ command }) => {
 
 test('an exit log tells nothing of a line without end or of another shape', () => {
   const text = 'a 1\nb 12 !\n !\nc(x) 0\n\nd 3 4\na 2\ne 99999\nf 1';
-  expect(parseExitLog(text)).toEqual(
+  expect(readExitLog(text)).toEqual(
     new Map([
       ['a', 2],
       ['c(x)', 0],

@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { parseExitLog } from '../../../src/adapters/processes/keeper-script.ts';
 import { createProcesses } from '../../../src/adapters/processes/processes.ts';
+import { readExitLog } from '../../../src/engine/keeper-pool.ts';
 import { bundleProgram } from '../../rig/child-program.ts';
 import { makeKeeperRig } from '../../rig/keepers.ts';
 import { assertNoProcess } from '../../rig/processes.ts';
@@ -190,7 +190,7 @@ describe('the death of orch', () => {
     await job.print('still here\n');
     await job.exit(7);
     await vi.waitFor(() => expect(rig.processes.isAlive(keeper)).toBe(false), { timeout: 10_000 });
-    expect(parseExitLog(read(rig.exitLog))).toEqual(new Map([['build', 7]]));
+    expect(readExitLog(read(rig.exitLog))).toEqual(new Map([['build', 7]]));
     expect(read(join(rig.folder, 'build', 'out'))).toBe('still here\n');
     assertNoProcess(rig.marker);
   });
@@ -218,7 +218,7 @@ describe('the death of orch', () => {
       });
       expect(await once(orch, 'exit')).toEqual([null, 'SIGKILL']);
       if (name !== 'job start:after') continue;
-      await vi.waitFor(() => expect(parseExitLog(read(exitLog)).get('a')).toBe(9));
+      await vi.waitFor(() => expect(readExitLog(read(exitLog)).get('a')).toBe(9));
     }
   });
 });
