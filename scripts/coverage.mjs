@@ -5,7 +5,9 @@
  * vitest counts its own processes. Programs run the built files and leave V8's raw counts in a folder;
  * those are read back through the source maps of the build, and raise a count of vitest only where both
  * mean exactly the same place in the source. So a program can show that something ran, and never that
- * there is more to run. A program that is killed leaves nothing: the figure is a lower bound.
+ * there is more to run. A file that only programs load is told as they tell it, because what vitest
+ * makes of a file it never ran has other places. A program that is killed leaves nothing: the figure is
+ * a lower bound.
  *
  * Usage: npm run coverage [-- <vitest arguments>]
  * Ends with 1 when a test fails or coverage is below LEAST.
@@ -140,6 +142,11 @@ function raise(into, from) {
   }
 }
 
+/** Whether vitest's own processes ran anything of it. @param {FileCoverage} file */
+function wasLoaded({ s }) {
+  return Object.values(s).some((count) => count > 0);
+}
+
 /** @param {string[]} args @returns {Promise<number>} exit code */
 async function main(args) {
   const failed = runTests(args);
@@ -150,7 +157,9 @@ async function main(args) {
   for (const script of countsOfPrograms()) {
     for (const file of await backToSource(script)) {
       const known = counts[file.path];
-      if (known !== undefined) raise(known, file);
+      if (known === undefined) continue;
+      if (wasLoaded(known)) raise(known, file);
+      else counts[file.path] = file;
     }
   }
   const coverageMap = createCoverageMap(counts);

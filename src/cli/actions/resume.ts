@@ -6,6 +6,7 @@ import { findRun, readRun } from '../../engine/read-run.ts';
 import { resumeRun, worktreeOf } from '../../engine/resume-run.ts';
 import { diffWorkflows, type WorkflowChanges } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import { hasFinished } from '../../run/decide.ts';
 import type { RunState } from '../../run/state.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
@@ -38,7 +39,7 @@ export async function resumeCommand(
       ...templateFolders(context),
     });
   const changed = options.acceptChanges ? changedDefinition(context, before, read()) : undefined;
-  if (changed === undefined) noteChanges(context, before, read);
+  if (changed === undefined && !hasFinished(before)) noteChanges(context, before, read);
   const config = loadConfig(ports.files, root);
   using session = await openRunSession(context);
   const { state, resumed } = await resumeRun(

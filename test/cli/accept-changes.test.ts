@@ -1,0 +1,170 @@
+/**
+ * A workflow file that changes while its run is not over: a resume goes on with the frozen one and says
+ * so; with `--accept-changes` what has not started yet is taken from the new one, on the record.
+ */
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { runOrch, runOrchJson } from '../rig/cli.ts';
+import { makeRepository, type TestRepository } from '../rig/repository.ts';
+import { type RunOutcome, readOnlyRun, runToEnd } from '../rig/runs.ts';
+
+const BEFORE = `
+name: w
+steps:
+  early: { run: 'echo early >> "$COUNTS"; echo early > early.txt' }
+  ok: { needs: [early], approval: { message: go? } }
+  late: { needs: [ok], run: 'echo late >> "$COUNTS"; echo old > late.txt' }
+  gone: { needs: [ok], run: echo gone > gone.txt }
+gates:
+  - { name: there, level: light, run: test -e early.txt }
+`;
+const AFTER = BEFORE.replace('echo early > early.txt', 'echo other > early.txt')
+  .replace('echo old > late.txt', 'echo new > late.txt')
+  .replace(/ {2}gone: .*/, '  added: { needs: [late], run: cat late.txt > added.txt }')
+  .replace('test -e early.txt', 'test -e added.txt');
+
+interface Paused {
+  readonly repository: TestRepository;
+  readonly counts: string;
+  readonly orch: (...args: readonly string[]) => ReturnType<typeof runOrch>;
+}
+
+/** A run that waits at `ok`, its approval given, its file changed. */
+async function makePaused(after = AFTER, before = BEFORE): Promise<Paused> {
+  const repository = makeRepository();
+  onTestFinished(() => repository[Symbol.dispose]());
+  const counts = join(repository.folder, 'counts');
+  const orch: Paused['orch'] = (...args) =>
+    runOrch(args, { cwd: repository.top, env: { COUNTS: counts } });
+  repository.write('w.yaml', before);
+  expect((await orch('run', 'w.yaml')).code).toBe(75);
+  expect((await orch('approve', '@latest', 'ok')).code).toBe(0);
+  repository.write('w.yaml', after);
+  return { repository, counts, orch };
+}
+
+const eventsOfType = (outcome: RunOutcome, type: string) =>
+  outcome.events.filter((event) => event.type === type);
+
+describe('orch resume, when the workflow file has changed', () => {
+  test('goes on with the workflow as it was frozen, and says what differs', async () => {
+    const { repository, orch } = await makePaused();
+    const resumed = await orch('resume');
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toContain('w.yaml has changed; going on with the workflow as it was');
+    const differences = resumed.stderr.split('\n').filter((line) => /^ {2}[-+~] /.test(line));
+    expect(differences).toEqual([
+      '  + added',
+      '  - gone',
+      '  ~ early: run',
+      '  ~ late: run',
+      '  ~ the workflow itself: gates',
+    ]);
+    expect(readFileSync(repository.path('late.txt'), 'utf8')).toBe('old\n');
+    expect(existsSync(repository.path('gone.txt'))).toBe(true);
+  });
+
+  test('goes on when the file is gone or not valid any more', async () => {
+    const { repository, orch } = await makePaused('steps: [');
+    const resumed = await orch('resume');
+    expect(resumed.code).toBe(0);
+    expect(resumed.stderr).toContain('w.yaml cannot be read any more');
+    expect(readFileSync(repository.path('late.txt'), 'utf8')).toBe('old\n');
+  });
+
+  test('says nothing of the file once the run is over', async () => {
+    const { repository, orch } = await makePaused(BEFORE);
+    await orch('resume');
+    repository.write('w.yaml', AFTER);
+    const again = await orch('resume');
+    expect(again.stderr).toContain('had ended: nothing to resume');
+    expect(again.stderr).not.toContain('has changed');
+  });
+});
+
+describe('orch resume --accept-changes', () => {
+  test('takes the new file for what has not started, and writes that down', async () => {
+    const { repository } = await makePaused();
+    const resumed = await runToEnd(repository, 'resume', '--accept-changes');
+    expect(resumed).toMatchObject({ code: 0, summary: { status: 'passed' } });
+    expect(eventsOfType(resumed, 'plan.changed')).toMatchObject([
+      { added: ['added'], removed: ['gone'], changed: ['early', 'late'] },
+    ]);
+    expect(readFileSync(repository.path('early.txt'), 'utf8')).toBe('early\n');
+    expect(readFileSync(repository.path('added.txt'), 'utf8')).toBe('new\n');
+    expect(existsSync(repository.path('gone.txt'))).toBe(false);
+    const { document } = await runOrchJson(['show'], { cwd: repository.top });
+    expect((document as { steps: { id: string }[] }).steps.map(({ id }) => id).sort()).toEqual([
+      'added',
+      'early',
+      'late',
+      'ok',
+    ]);
+  });
+
+  test('is on the record of the branch: a clone without the run files reads it', async () => {
+    const { repository, orch } = await makePaused();
+    await orch('resume', '--accept-changes');
+    const { run } = readOnlyRun(repository).state;
+    expect((await runOrchJson(['audit', run], { cwd: repository.top })).code).toBe(0);
+    rmSync(repository.path('.git/orch'), { recursive: true });
+    expect((await runOrchJson(['audit', run], { cwd: repository.top })).code).toBe(0);
+    expect((await orch('rollback', run, '--to', '0')).code).toBe(0);
+    expect(existsSync(repository.path('added.txt'))).toBe(false);
+    expect((await orch('rollback', run, '--to', '1')).code).toBe(0);
+    expect(readFileSync(repository.path('added.txt'), 'utf8')).toBe('new\n');
+  });
+
+  test('refuses a file that is not valid, and the run can still go on as it was', async () => {
+    const { repository, orch } = await makePaused(AFTER.replace('needs: [late]', 'needs: [lat]'));
+    const refused = await runOrchJson(['resume', '--accept-changes'], { cwd: repository.top });
+    const error = { code: 'ORCH_UNKNOWN_STEP', file: 'w.yaml' };
+    expect(refused).toMatchObject({ code: 2, document: { error } });
+    expect((await orch('resume')).code).toBe(0);
+    expect(readFileSync(repository.path('late.txt'), 'utf8')).toBe('old\n');
+  });
+
+  test('refuses a run whose matrix came from outputs, and changes nothing', async () => {
+    const before = `
+name: w
+steps:
+  list:
+    run: |
+      echo 'all={"n":[1,2]}' >> "$ORCH_OUTPUT"
+  each: { needs: [list], matrix: "\${{ fromJSON(steps.list.outputs.all) }}", run: 'true' }
+  ok: { needs: [each], approval: { message: go? } }
+`;
+    const { repository, orch } = await makePaused(`${before}  more: { run: 'true' }\n`, before);
+    const refused = await runOrchJson(['resume', '--accept-changes'], { cwd: repository.top });
+    const error = { code: 'ORCH_CHANGES_REFUSED' };
+    expect(refused).toMatchObject({ code: 4, document: { error } });
+    expect((await orch('resume')).code).toBe(0);
+    expect(readOnlyRun(repository).state.status).toBe('passed');
+  });
+
+  test('killed at every persisted effect it ends as if nothing had happened', {
+    timeout: 300_000,
+  }, async () => {
+    const whole = await makePaused();
+    const record = join(whole.repository.folder, 'places');
+    const env = { COUNTS: whole.counts, ORCH_CRASH_RECORD: record };
+    const args = ['resume', '--accept-changes'];
+    expect((await runOrch(args, { cwd: whole.repository.top, env })).code).toBe(0);
+    const places = [...new Set(readFileSync(record, 'utf8').trim().split('\n'))];
+    expect(places.length).toBeGreaterThan(10);
+    for (const place of places) {
+      const { repository, counts } = await makePaused();
+      const at = { cwd: repository.top, env: { COUNTS: counts } };
+      const killed = await runOrch(args, { ...at, env: { ...at.env, ORCH_CRASH: `${place}#1` } });
+      expect(killed.signal, place).toBe('SIGKILL');
+      expect((await runOrch(args, at)).code, place).toBe(0);
+      expect(readFileSync(repository.path('added.txt'), 'utf8'), place).toBe('new\n');
+      expect(readFileSync(counts, 'utf8'), place).toBe('early\nlate\n');
+      expect((await runOrch(['audit'], at)).code, place).toBe(0);
+      const folder = repository.path(`.git/orch/runs/${readOnlyRun(repository).state.run}`);
+      const left = readdirSync(folder).filter((name) => /^(lock|\.orch-)/.test(name));
+      expect(left, place).toEqual([]);
+    }
+  });
+});
