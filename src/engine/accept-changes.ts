@@ -1,13 +1,14 @@
 /**
- * Takes a changed workflow into a run that has begun: for steps that have not started. What had
- * started keeps the definition it started with, and waves keep their places.
+ * Takes a changed workflow into a run that has begun: for what has not started, or is to be tried again.
+ * What runs or has ended keeps the definition it had, and waves keep their places.
  */
 import { OrchError } from '../base/errors.ts';
 import { adoptPlan } from '../plan/adopt-plan.ts';
 import { diffWorkflows } from '../plan/fingerprint.ts';
+import { isLeaf } from '../plan/graph.ts';
 import type { Plan } from '../plan/plan.ts';
 import { replacePlan } from '../run/create-state.ts';
-import type { RunState } from '../run/state.ts';
+import { type RunState, stepStateOf } from '../run/state.ts';
 import type { Workflow } from '../workflow/workflow.ts';
 import { encodeFrozen } from './frozen.ts';
 import type { LiveRun } from './live-run.ts';
@@ -33,7 +34,12 @@ export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedD
     );
   }
   const merged = keepStarted(state, current);
-  const adopted = adoptPlan(state.plan, plan(merged), merged.gates, state.frontier);
+  const { frontier } = state;
+  const at = state.waves[frontier]?.status ?? 'planned';
+  const adopted = adoptPlan(state.plan, plan(merged), merged.gates, {
+    frontier,
+    gatesFrom: at === 'planned' || at === 'open' ? frontier : frontier + 1,
+  });
   const frozen = `run-${state.seq + 1}.json`;
   const text = encodeFrozen({ ...parts.frozen, workflow: merged, plan: adopted });
   parts.ports.files.replace(`${parts.files.folder}/${frozen}`, text);
@@ -47,13 +53,13 @@ export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedD
   });
 }
 
-/** Steps with an attempt stay as they were, also when the file has them no more, and what they lie in. */
+/** What runs or has ended stays as it was, also when the file has it no more, and what it lies in. */
 function keepStarted(state: RunState, current: Workflow): Workflow {
   const started = new Set<string>();
-  for (const { index, step, parent } of state.nodes) {
-    if ((state.steps[index]?.attempts.length ?? 0) === 0) continue;
-    started.add(step.id);
-    for (let at = parent; at !== undefined; at = state.nodes[at]?.parent)
+  for (const node of state.nodes) {
+    if (!isLeaf(node) || stepStateOf(state, node.index).status === 'pending') continue;
+    started.add(node.step.id);
+    for (let at = node.parent; at !== undefined; at = state.nodes[at]?.parent)
       started.add(state.nodes[at]?.step.id ?? '');
   }
   const kept = new Map(

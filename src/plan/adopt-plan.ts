@@ -1,7 +1,7 @@
 /**
  * A new plan for a run that has begun: nodes of the new plan, waves of the old one. A step that was
  * there keeps its wave, a new one goes into the first wave it may, and nothing is put into a wave that
- * is behind. Waves that have begun keep their gates, the others get those of the new workflow.
+ * is behind. Waves whose gates may have begun keep them, the others get those of the new workflow.
  */
 import { OrchError } from '../base/errors.ts';
 import type { Gate } from '../workflow/workflow.ts';
@@ -9,12 +9,24 @@ import { gatesOf } from './gates.ts';
 import { childrenOf, isLeaf } from './graph.ts';
 import type { Plan, PlanNode, PlanWave } from './plan.ts';
 
+/** Waves are counted from 1. */
+export interface Ahead {
+  /** First wave that may still take steps. */
+  readonly frontier: number;
+  /** First wave none of whose gates has begun. */
+  readonly gatesFrom: number;
+}
+
 /**
  * @param gates of the new workflow
- * @param frontier first wave that may still take steps, from 1
  * @throws OrchError ORCH_CHANGES_REFUSED when there are new steps and all waves are behind
  */
-export function adoptPlan(old: Plan, fresh: Plan, gates: readonly Gate[], frontier: number): Plan {
+export function adoptPlan(
+  old: Plan,
+  fresh: Plan,
+  gates: readonly Gate[],
+  { frontier, gatesFrom }: Ahead,
+): Plan {
   const oldWave = new Map(old.nodes.filter(isLeaf).map((node) => [node.id, node.wave]));
   const waves: number[] = [];
   const needs = neededNodes(fresh.nodes);
@@ -38,7 +50,7 @@ export function adoptPlan(old: Plan, fresh: Plan, gates: readonly Gate[], fronti
     nodes,
     waves: old.waves.map((wave) => {
       const isLast = wave.index === old.waves.length;
-      const own = wave.index > frontier ? gatesOf(gates, wave.validation, isLast) : {};
+      const own = wave.index >= gatesFrom ? gatesOf(gates, wave.validation, isLast) : {};
       return { ...withSteps(wave, nodes), ...own };
     }),
   };

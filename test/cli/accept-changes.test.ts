@@ -116,6 +116,43 @@ describe('orch resume --accept-changes', () => {
     expect(readFileSync(repository.path('added.txt'), 'utf8')).toBe('new\n');
   });
 
+  test('with --retry-failed mends the step and the gate that failed', async () => {
+    const repository = makeRepository();
+    onTestFinished(() => repository[Symbol.dispose]());
+    const workflow = (b: string, gate: string) => `
+name: w
+steps:
+  a: { run: echo a >> counts.txt }
+  b: { needs: [a], run: '${b}' }
+  c: { needs: [b], run: echo c >> counts.txt }
+gates:
+  - { name: g, run: '${gate}', level: light }
+`;
+    repository.write('w.yaml', workflow('exit 3', 'exit 4'));
+    expect((await runToEnd(repository, 'run', 'w.yaml')).code).toBe(1);
+    const mended = async (b: string, gate: string) => {
+      repository.write('w.yaml', workflow(b, gate));
+      return await runToEnd(repository, 'resume', '--retry-failed', '--accept-changes');
+    };
+    const halfMended = await mended('echo b >> counts.txt', 'exit 5');
+    expect(halfMended).toMatchObject({ code: 1, summary: { steps: { passed: 3, failed: 0 } } });
+    expect(eventsOfType(halfMended, 'gate.finished')).toMatchObject([{ exit_code: 5 }]);
+    const whole = await mended('echo never', 'true');
+    expect(whole).toMatchObject({ code: 0, summary: { status: 'passed' } });
+    expect(readFileSync(repository.path('counts.txt'), 'utf8')).toBe('a\nb\nc\n');
+    expect((await runOrch(['audit'], { cwd: repository.top })).code).toBe(0);
+  });
+
+  test('with --retry-failed leaves out a failed step that was removed', async () => {
+    const repository = makeRepository();
+    onTestFinished(() => repository[Symbol.dispose]());
+    repository.write('w.yaml', "name: w\nsteps: { a: { run: 'true' }, b: { run: exit 3 } }\n");
+    expect((await runToEnd(repository, 'run', 'w.yaml')).code).toBe(1);
+    repository.write('w.yaml', "name: w\nsteps: { a: { run: 'true' } }\n");
+    const whole = await runToEnd(repository, 'resume', '--retry-failed', '--accept-changes');
+    expect(whole).toMatchObject({ code: 0, summary: { steps: { passed: 1, failed: 0 } } });
+  });
+
   test('refuses a file that is not valid, and the run can still go on as it was', async () => {
     const { repository, orch } = await makePaused(AFTER.replace('needs: [late]', 'needs: [lat]'));
     const refused = await runOrchJson(['resume', '--accept-changes'], { cwd: repository.top });

@@ -16,6 +16,8 @@ function planOf(workflow: Workflow): Plan {
   return makePlan({ ...workflow, waves: { auto: true, max: 6, minSteps: 1 } }, OPTIONS);
 }
 
+const ahead = (frontier: number) => ({ frontier, gatesFrom: frontier + 1 });
+
 function waveOf(plan: Plan, id: string): number | undefined {
   return plan.nodes.find((node) => node.id === id)?.wave;
 }
@@ -32,7 +34,7 @@ describe('adoptPlan', () => {
         if (old.waves.length === 0) return;
         const fresh = planOf(after);
         const frontier = frontierOf(old, part);
-        const plan = adoptPlan(old, fresh, after.gates, frontier);
+        const plan = adoptPlan(old, fresh, after.gates, { frontier, gatesFrom: frontier });
         const oldIds = new Map(old.nodes.filter(isLeaf).map(({ id, wave }) => [id, wave]));
         const isBehind = (id: string) => (oldIds.get(id) ?? frontier) < frontier;
 
@@ -68,7 +70,7 @@ describe('adoptPlan', () => {
       fc.property(randomWorkflow({ maxSteps: 10 }), (workflow) => {
         const plan = planOf(workflow);
         if (plan.waves.length === 0) return;
-        const adopted = adoptPlan(plan, plan, workflow.gates, 1);
+        const adopted = adoptPlan(plan, plan, workflow.gates, ahead(1));
         expect(adopted.nodes.map(({ id, wave }) => [id, wave])).toEqual(
           plan.nodes.map(({ id, wave }) => [id, wave]),
         );
@@ -82,7 +84,7 @@ describe('adoptPlan', () => {
 
   test('puts a new step into the first wave that still takes steps, and after what it needs', () => {
     const steps = [...OLD.steps, stepOf('new'), stepOf('late', { needs: ['c'] })];
-    const plan = adoptPlan(planOf(OLD), planOf(workflowOf({ steps })), [], 2);
+    const plan = adoptPlan(planOf(OLD), planOf(workflowOf({ steps })), [], ahead(2));
     expect(waveOf(plan, 'new')).toBe(2);
     expect(waveOf(plan, 'late')).toBe(3);
   });
@@ -95,30 +97,35 @@ describe('adoptPlan', () => {
       pinned('c', 3),
       stepOf('d', { needs: ['o'] }),
     ];
-    const plan = adoptPlan(planOf(OLD), planOf(workflowOf({ steps })), [], 1);
+    const plan = adoptPlan(planOf(OLD), planOf(workflowOf({ steps })), [], ahead(1));
     expect([waveOf(plan, 'c'), waveOf(plan, 'o/x'), waveOf(plan, 'o'), waveOf(plan, 'd')]).toEqual([
       3, 3, 3, 3,
     ]);
   });
 
-  test('gives new gates to waves that have not begun, and keeps those of the others', () => {
+  test('gives new gates to waves whose gates have not begun, and keeps those of the others', () => {
     const before = { ...OLD, gates: [gateOf('old', { level: 'light' })] };
     const after = {
       ...OLD,
       gates: [gateOf('new', { level: 'light' }), gateOf('last', { level: 'light', on: 'end' })],
     };
-    const plan = adoptPlan(planOf(before), planOf(after), after.gates, 2);
+    const plan = adoptPlan(planOf(before), planOf(after), after.gates, ahead(2));
     expect(plan.waves.map(({ gates }) => gates.map(({ name }) => name))).toEqual([
       ['old'],
       ['old'],
       ['new', 'last'],
     ]);
+    const open = adoptPlan(planOf(before), planOf(after), after.gates, {
+      frontier: 2,
+      gatesFrom: 2,
+    });
+    expect(open.waves[1]?.gates.map(({ name }) => name)).toEqual(['new']);
   });
 
   test('refuses new steps when every wave is behind', () => {
     const steps = [...OLD.steps, stepOf('new')];
     const fresh = planOf(workflowOf({ steps }));
-    expect(() => adoptPlan(planOf(OLD), fresh, [], 4)).toThrow(/"new" is new.*fix: /s);
-    expect(adoptPlan(planOf(OLD), planOf(OLD), [], 4).nodes).toHaveLength(3);
+    expect(() => adoptPlan(planOf(OLD), fresh, [], ahead(4))).toThrow(/"new" is new.*fix: /s);
+    expect(adoptPlan(planOf(OLD), planOf(OLD), [], ahead(4)).nodes).toHaveLength(3);
   });
 });
