@@ -39,9 +39,11 @@ function describeWaves({ cut, setting, waves, workspace }: Described): string {
 
 function describeValidation({ waves, reasons }: Described): string {
   if (reasons.length === 0) return '';
-  if (waves.length > WAVES_NAMED_MAX) return 'validation: the last wave strict, others by content';
-  const named = waves.map(
-    ({ index, validation }, nth) => `wave ${index} ${validation} (${reasons[nth]})`,
+  const strict = waves.flatMap(({ index, validation }, nth) =>
+    validation === 'strict' ? [`in wave ${index} (${reasons[nth]})`] : [],
   );
-  return `validation: ${named.join(', ')}`;
+  if (strict.length > WAVES_NAMED_MAX)
+    return `validation standard, strict in ${plural(strict.length, 'wave')} with risky steps`;
+  const named = `strict ${strict.join(' and ')}`;
+  return `validation ${strict.length === waves.length ? '' : 'standard, '}${named}`;
 }

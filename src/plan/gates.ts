@@ -22,30 +22,19 @@ export function gatesOf(gates: readonly Gate[], validation: Level, isLast: boole
   };
 }
 
-/** What adaptive validation looks at. */
-export interface WaveContent {
-  /** Share of all work, 0 to 1. */
-  readonly workShare: number;
-  /** Steps done by agents or tools, or that the author expects to fail now and then (`retry`). */
-  readonly riskySteps: number;
-}
-
 export interface WaveValidation {
   readonly validation: Level;
   readonly reason: string;
 }
 
-/** From this share of the work on a wave is worth the standard checks. */
-const LARGE_SHARE = 0.1;
-
-/** The last wave strictly, for nothing comes after it; risky and large ones as standard; else lightly. */
-export function validateAdaptively(content: WaveContent, isLast: boolean): WaveValidation {
+/**
+ * Standard checks for every wave, so that a gate without a level is never left out; strict ones where
+ * most can go wrong: in the last wave, for nothing comes after it, and where steps are risky.
+ * @param riskySteps done by agents or tools, or that the author expects to fail now and then (`retry`)
+ */
+export function validateAdaptively(riskySteps: number, isLast: boolean): WaveValidation {
   if (isLast) return { validation: 'strict', reason: 'last wave' };
-  if (content.riskySteps > 0) {
-    const steps = content.riskySteps === 1 ? '1 step' : `${content.riskySteps} steps`;
-    return { validation: 'standard', reason: `${steps} by agents or with retries` };
-  }
-  const percent = `${Math.round(content.workShare * 100)} % of the work`;
-  if (content.workShare >= LARGE_SHARE) return { validation: 'standard', reason: percent };
-  return { validation: 'light', reason: percent };
+  if (riskySteps === 0) return { validation: 'standard', reason: 'nothing risky' };
+  const steps = riskySteps === 1 ? '1 step' : `${riskySteps} steps`;
+  return { validation: 'strict', reason: `${steps} by agents or with retries` };
 }

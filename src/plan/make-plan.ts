@@ -119,7 +119,7 @@ function planFrom(prepared: Prepared, concurrency: number): Plan {
     const estimate = estimates[node.index] ?? { estimateMs: 0, estimateSource: 'default' };
     return { ...node, ...estimate, ...places(node.index) };
   });
-  const { waves, reasons } = waveParts(nodes, cut, work, chosen.strategy, workflow.gates);
+  const { waves, reasons } = waveParts(nodes, cut, chosen.strategy, workflow.gates);
   return {
     workflow: workflow.name,
     strategy: chosen.name,

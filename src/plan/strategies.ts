@@ -35,7 +35,8 @@ export const BUILT_IN_STRATEGIES: Strategies = {
     validation: 'strict',
   },
   adaptive: {
-    description: 'waves end where waiting for them costs least, and are checked by what they hold',
+    description:
+      'waves end where waiting for them costs least; standard checks, strict at the end and where steps are risky',
     waveSize: 'dynamic',
     validation: 'adaptive',
   },

@@ -7,7 +7,6 @@ import { gatesOf, validateAdaptively, type WaveValidation } from './gates.ts';
 import type { PlanNode, PlanWave } from './plan.ts';
 import type { Strategy } from './strategies.ts';
 import type { WaveCut } from './waves.ts';
-import type { Work } from './work.ts';
 
 export interface WaveParts {
   readonly waves: readonly PlanWave[];
@@ -18,7 +17,6 @@ export interface WaveParts {
 export function waveParts(
   nodes: readonly PlanNode[],
   cut: WaveCut,
-  work: Work,
   strategy: Strategy,
   gates: readonly Gate[],
 ): WaveParts {
@@ -29,7 +27,7 @@ export function waveParts(
   }
   const judged = members.map((steps, nth): WaveValidation => {
     if (strategy.validation !== 'adaptive') return { validation: strategy.validation, reason: '' };
-    return validateAdaptively(contentOf(steps, work), nth === members.length - 1);
+    return validateAdaptively(steps.filter(isRisky).length, nth === members.length - 1);
   });
   const waves = members.map((steps, nth): PlanWave => {
     const validation = judged[nth]?.validation ?? 'strict';
@@ -46,13 +44,6 @@ export function waveParts(
   return { waves, reasons };
 }
 
-function contentOf(
-  steps: readonly PlanNode[],
-  work: Work,
-): { readonly workShare: number; readonly riskySteps: number } {
-  const workMs = steps.reduce((sum, node) => sum + node.estimateMs, 0);
-  const risky = steps.filter(
-    ({ step }) => step.kind === 'agent' || step.kind === 'mcp' || step.retry.maxAttempts > 1,
-  );
-  return { workShare: work.workMs > 0 ? workMs / work.workMs : 0, riskySteps: risky.length };
+function isRisky({ step }: PlanNode): boolean {
+  return step.kind === 'agent' || step.kind === 'mcp' || step.retry.maxAttempts > 1;
 }

@@ -271,7 +271,7 @@ describe('gates and validation', () => {
     },
   );
 
-  test('adaptive: the last wave strictly, large and risky ones as standard, small ones lightly', () => {
+  test('adaptive: standard everywhere, strict in the last wave and where steps are risky', () => {
     const waves = { auto: false, max: 10, minSteps: 2 };
     const steps = [
       stepOf('small', { wave: 1, estimateMs: 1_000 }),
@@ -281,13 +281,13 @@ describe('gates and validation', () => {
     ];
     const plan = planOf(steps, { waves, gates });
     expect(plan.waves.map((wave) => wave.validation)).toEqual([
-      'light',
       'standard',
+      'strict',
       'standard',
       'strict',
     ]);
     expect(plan.strategyReason).toMatch(
-      /wave 1 light \(1 % of the work\), wave 2 standard \(1 step by agents/,
+      /; validation standard, strict in wave 2 \(1 step by agents or with retries\) and in wave 4 \(last wave\)$/,
     );
   });
 });
