@@ -5,14 +5,13 @@
  * Whether the run may go on, and what a rejection means for it, is decided by run/.
  */
 import { OrchError } from '../base/errors.ts';
-import { sha256 } from '../base/hash.ts';
 import { closestMatch } from '../base/text.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import { nodeOf, type RunState, type StepState, stepStateOf } from '../run/state.ts';
 import { holderOf } from './look-at-run.ts';
 import { readRun } from './read-run.ts';
-import { isRequestLeft, leaveRequest } from './requests.ts';
+import { answerName, isRequestLeft, leaveRequest } from './requests.ts';
 import type { RunFiles } from './run-files.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -39,7 +38,7 @@ export async function answerStep(
 ): Promise<{ readonly taken: boolean }> {
   const { files, state } = readRun(ports.files, commonDir, request.run);
   const step = waitingStep(state, request.step, ports.clock.now());
-  const name = `answer-${sha256(request.step).slice(0, 16)}-${step.attempts.length}`;
+  const name = answerName(request.step, step.attempts.length);
   const left = leaveRequest(ports.files, files, name, {
     request: request.answer,
     step: request.step,

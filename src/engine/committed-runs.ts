@@ -70,6 +70,8 @@ export async function lookAtCommittedRun(git: GitPort, run: CommittedRun): Promi
       asOfMs: Date.parse(lastAt),
       isAccepted: run.where === 'HEAD',
       isAbandoned: false,
+      fates: new Map(),
+      answered: new Set(),
     };
   } catch (cause) {
     if (cause instanceof OrchError) throw cause;

@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/errors.ts';
 import { type Command, decide, hasFinished } from '../run/decide.ts';
-import { gateKey, waveOf } from '../run/state.ts';
+import { gateKey, splitGateKey, waveOf } from '../run/state.ts';
 import { Attempts } from './attempts.ts';
 import type { LiveRun } from './live-run.ts';
 import { makeCheckpoint } from './make-checkpoint.ts';
@@ -87,11 +87,6 @@ function takeUpOpenIntents(run: LiveRun, attempts: Attempts): void {
       ?.attempts.at(-1);
     if (attempt) adoptGate(run, attempts, wave, name, attempt);
   }
-}
-
-function splitGateKey(key: string): [wave: number, gate: string] {
-  const slash = key.indexOf('/');
-  return [Number(key.slice(0, slash)), key.slice(slash + 1)];
 }
 
 /** @returns when to wake at the latest */

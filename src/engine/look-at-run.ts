@@ -3,13 +3,16 @@
  * A journal that says "running" while nobody holds the lock belongs to a process that was killed.
  */
 import { branchOf } from '../checkpoint/layout.ts';
+import type { PlanNode } from '../plan/plan.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
-import type { RunFacts } from '../view/run-facts.ts';
+import { type RunState, stepStateOf } from '../run/state.ts';
+import type { Fate, RunFacts } from '../view/run-facts.ts';
+import { fatesOf } from './fates.ts';
 import type { Frozen } from './frozen.ts';
 import { type LockHolder, lockHolder } from './lock.ts';
 import { type ReadRun, readRun } from './read-run.ts';
+import { answerName, isRequestLeft } from './requests.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 
 /** What there is to see of a run, whether its files are here or only in git. */
@@ -28,7 +31,7 @@ export function lookAtRun(ports: Ports, commonDir: string, run: string): RunLook
     read = readRun(ports.files, commonDir, run);
     holder = holderOf(ports, files);
   }
-  return lookFrom(read, holder, ports.clock.now());
+  return lookFrom(ports, read, holder);
 }
 
 export function holderOf(
@@ -39,11 +42,13 @@ export function holderOf(
 }
 
 function lookFrom(
-  { frozen, journal, state }: Pick<ReadRun, 'frozen' | 'journal' | 'state'>,
+  ports: Ports,
+  { files, frozen, journal, state }: ReadRun,
   holder: LockHolder | undefined,
-  nowMs: number,
 ): RunLook {
   const isAbandoned = settleStatus(state, frozen, holder);
+  const fates = holder === undefined ? fatesOf(ports, files, state) : new Map<string, Fate>();
+  const goesOn = holder !== undefined || [...fates.values()].some(({ kind }) => kind === 'alive');
   const lastAt = journal.events.at(-1)?.at ?? frozen.created_at;
   return {
     state,
@@ -52,10 +57,25 @@ function lookFrom(
     source: 'here',
     branch: branchOfCheckpoints(state.run, frozen),
     heldBy: holder === undefined ? null : { pid: holder.pid, what: holder.what },
-    asOfMs: holder === undefined ? Date.parse(lastAt) : nowMs,
+    asOfMs: goesOn ? ports.clock.now() : Date.parse(lastAt),
     isAccepted: journal.events.some(({ type }) => type === 'run.accepted'),
     isAbandoned,
+    fates,
+    answered: answeredSteps(ports.files, files, state),
   };
+}
+
+function answeredSteps(
+  store: Ports['files'],
+  files: RunFiles,
+  state: RunState,
+): ReadonlySet<string> {
+  const ids = [...state.waiting].flatMap((index) => {
+    const { id } = state.nodes[index] as PlanNode;
+    const name = answerName(id, stepStateOf(state, index).attempts.length);
+    return isRequestLeft(store, files, name) ? [id] : [];
+  });
+  return new Set(ids);
 }
 
 /** The branch that gets a run's checkpoints, as people type it. */

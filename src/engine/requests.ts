@@ -3,6 +3,7 @@
  * A request that no process has taken up waits for the next resume.
  */
 import { OrchError } from '../base/errors.ts';
+import { sha256 } from '../base/hash.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { RequestReceived } from '../run/events.ts';
 import { hasEnded, stepStateOf } from '../run/state.ts';
@@ -28,6 +29,11 @@ export function leaveRequest(
 ): boolean {
   files.makeFolder(run.requests);
   return files.createExclusive(requestPath(run, name), `${JSON.stringify(request)}\n`);
+}
+
+/** One for each time that a step asks. */
+export function answerName(step: string, attempt: number): string {
+  return `answer-${sha256(step).slice(0, 16)}-${attempt}`;
 }
 
 /** True while a request has been left and not taken up. */

@@ -6,7 +6,7 @@ import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
-import { type RunState, stepStateOf, waveOf } from './state.ts';
+import { type RunState, splitGateKey, stepStateOf, waveOf } from './state.ts';
 
 /** No new work will be started: cancelled, or something failed and nothing is left to clean up after it. */
 export function isOver(state: RunState): boolean {
@@ -28,9 +28,8 @@ export function stopWhatMustEnd(
   if (!all) return undefined; // A failed step has no gates beside it.
   for (const key of state.runningGates) {
     if (busy.has(`stop-gate:${key}`)) continue;
-    const slash = key.indexOf('/');
-    const wave = Number(key.slice(0, slash));
-    return { type: 'stop-gate', wave, gate: key.slice(slash + 1), failure: why };
+    const [wave, gate] = splitGateKey(key);
+    return { type: 'stop-gate', wave, gate, failure: why };
   }
   return undefined;
 }

@@ -218,6 +218,11 @@ export function gateKey(wave: number, gate: string): string {
   return `${wave}/${gate}`;
 }
 
+export function splitGateKey(key: string): [wave: number, gate: string] {
+  const slash = key.indexOf('/');
+  return [Number(key.slice(0, slash)), key.slice(slash + 1)];
+}
+
 export function newStepState(): StepState {
   return { status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} };
 }

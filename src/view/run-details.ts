@@ -4,9 +4,9 @@ import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
 import { describeRun } from '../run/summary.ts';
-import type { RunFacts } from './run-facts.ts';
+import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
-import { progressText, statusWords } from './status-text.ts';
+import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
 import { durationText } from './time-text.ts';
 
 /** The folded state, and what only a look at the world tells; scripts rely on the names. */
@@ -60,13 +60,11 @@ export function runDetails(facts: RunFacts, nowMs: number): RunDetails {
     ],
     sections: state.waves.flatMap((wave, index) => {
       if (wave.plan === null) return [];
-      return [waveSection(state, index, wave, active.waves[index - 1])];
+      return [waveSection(facts, index, wave, active.waves[index - 1])];
     }),
     footer: [
       ...checkpointLines(state, facts.branch),
-      ...active.waiting.map(
-        ({ step, message }) => `waits for you: ${stripControl(step)}: ${stripControl(message)}`,
-      ),
+      ...active.waiting.map(waitingText),
       ...(active.next === null ? [] : [`next: ${active.next}`]),
     ],
   };
@@ -81,7 +79,7 @@ function inputsLine({ inputs }: RunState): string[] {
 }
 
 function waveSection(
-  state: RunState,
+  { state, fates }: RunFacts,
   index: number,
   wave: WaveState,
   progress: ActiveRun['waves'][number] | undefined,
@@ -91,7 +89,7 @@ function waveSection(
     progress === undefined ? '' : `, ${progress.done} of ${plural(progress.total, 'step')}`;
   return {
     title: `Wave ${index} of ${state.waves.length - 1}: ${wave.status}${of}`,
-    rows: nodes.map((node) => stepRow(node, state.steps[node.index])),
+    rows: nodes.map((node) => stepRow(node, state.steps[node.index], fates)),
     notes: [
       ...wave.gates.map(gateLine),
       ...(wave.plan?.gatesLeftOut ?? []).map(
@@ -101,12 +99,18 @@ function waveSection(
   };
 }
 
-function stepRow(node: PlanNode, step: StepState | undefined): string[] {
+function stepRow(
+  node: PlanNode,
+  step: StepState | undefined,
+  fates: ReadonlyMap<string, Fate>,
+): string[] {
   const attempts = step?.attempts ?? [];
   const last = attempts.at(-1);
   const took = last?.durationS === undefined ? '' : durationText(last.durationS * 1000);
   const tries = attempts.length === 0 ? '' : String(attempts.length);
-  return [oneLine(node.id), step?.status ?? '', tries, took, oneLine(noteOf(step, last))];
+  const fate = fates.get(workKey('step', node.wave, node.id));
+  const note = fate === undefined ? noteOf(step, last) : fateText(fate);
+  return [oneLine(node.id), step?.status ?? '', tries, took, oneLine(note)];
 }
 
 function noteOf(step: StepState | undefined, last: Attempt | undefined): string {

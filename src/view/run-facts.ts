@@ -18,4 +18,19 @@ export interface RunFacts {
   readonly isAccepted: boolean;
   /** The process that held the run is gone without a word. */
   readonly isAbandoned: boolean;
+  /** Of a run that nobody works on: what became of the work its journal shows as running, by workKey. */
+  readonly fates: ReadonlyMap<string, Fate>;
+  /** Steps that have their answer, which waits for a resume. */
+  readonly answered: ReadonlySet<string>;
+}
+
+export type Fate =
+  | { readonly kind: 'alive' }
+  /** A resume reads how. */
+  | { readonly kind: 'ended'; readonly exitCode: number }
+  | { readonly kind: 'gone' };
+
+/** @param wave of a gate; steps have names of their own */
+export function workKey(kind: 'step' | 'gate', wave: number, name: string): string {
+  return kind === 'step' ? `step ${name}` : `gate ${wave} ${name}`;
 }

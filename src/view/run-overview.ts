@@ -4,8 +4,8 @@
  */
 import type { Progress, WaveProgress } from '../run/progress.ts';
 import { progressOf } from '../run/progress.ts';
-import type { RunState, RunStatus } from '../run/state.ts';
-import type { RunFacts } from './run-facts.ts';
+import { type RunState, type RunStatus, splitGateKey } from '../run/state.ts';
+import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { shellWord } from './summary-text.ts';
 
 export interface RunOverview {
@@ -38,12 +38,18 @@ export interface RunningWork {
   readonly attempt: number;
   readonly started_at: string;
   readonly elapsed_s: number;
+  /** Without a process of orch: `alive` goes on, `ended` waits to be read by a resume, `gone` is lost. */
+  readonly fate: 'running' | Fate['kind'];
+  /** Of work that ended while no orch looked; else null. */
+  readonly exit_code: number | null;
 }
 
 export interface WaitingStep {
   readonly step: string;
   readonly message: string;
   readonly until: string | null;
+  /** Its answer is there and waits for a resume. */
+  readonly answered: boolean;
 }
 
 export function overviewOf(facts: RunFacts): RunOverview {
@@ -60,8 +66,8 @@ export function activeRunOf(facts: RunFacts): ActiveRun {
       ...wave,
       status: state.waves[wave.wave]?.status ?? 'planned',
     })),
-    running: runningWork(state, asOfMs),
-    waiting: waitingSteps(state),
+    running: runningWork(state, asOfMs, facts.fates),
+    waiting: waitingSteps(state, facts.answered),
   };
 }
 
@@ -86,7 +92,11 @@ function withProgress(facts: RunFacts, progress: Progress): RunOverview {
 }
 
 /** In the order in which they began. */
-export function runningWork(state: RunState, nowMs: number): RunningWork[] {
+export function runningWork(
+  state: RunState,
+  nowMs: number,
+  fates: ReadonlyMap<string, Fate> = new Map(),
+): RunningWork[] {
   const work: RunningWork[] = [];
   const add = (
     kind: RunningWork['kind'],
@@ -98,42 +108,56 @@ export function runningWork(state: RunState, nowMs: number): RunningWork[] {
     const { n, startedAt } = attempt;
     const elapsedMs = Math.max(0, nowMs - Date.parse(startedAt));
     const elapsed_s = Math.round(elapsedMs) / 1000;
-    work.push({ kind, name, wave, attempt: n, started_at: startedAt, elapsed_s });
+    const fate = fates.get(workKey(kind, wave, name));
+    work.push({
+      kind,
+      name,
+      wave,
+      attempt: n,
+      started_at: startedAt,
+      elapsed_s,
+      fate: fate?.kind ?? 'running',
+      exit_code: fate?.kind === 'ended' ? fate.exitCode : null,
+    });
   };
   for (const index of state.running) {
     const node = state.nodes[index];
     if (node) add('step', node.id, node.wave, state.steps[index]?.attempts.at(-1));
   }
   for (const key of state.runningGates) {
-    const slash = key.indexOf('/');
-    const wave = Number(key.slice(0, slash));
-    const gate = state.waves[wave]?.gates.find(({ name }) => name === key.slice(slash + 1));
+    const [wave, name] = splitGateKey(key);
+    const gate = state.waves[wave]?.gates.find((one) => one.name === name);
     if (gate) add('gate', gate.name, wave, gate.attempts.at(-1));
   }
   return work.sort((a, b) => (a.started_at < b.started_at ? -1 : 1));
 }
 
-export function waitingSteps(state: RunState): WaitingStep[] {
+export function waitingSteps(
+  state: RunState,
+  answered: ReadonlySet<string> = new Set(),
+): WaitingStep[] {
   return [...state.waiting].flatMap((index) => {
     const node = state.nodes[index];
     const step = state.steps[index];
     if (node === undefined || step === undefined) return [];
     const { waitingFor = '', waitingUntilMs } = step;
     const until = waitingUntilMs === undefined ? null : new Date(waitingUntilMs).toISOString();
-    return [{ step: node.id, message: waitingFor, until }];
+    const isAnswered = step.answer !== undefined || answered.has(node.id);
+    return [{ step: node.id, message: waitingFor, until, answered: isAnswered }];
   });
 }
 
-function nextCommand({ state, source, branch, isAccepted }: RunFacts): string | null {
+function nextCommand({ state, source, branch, isAccepted, answered }: RunFacts): string | null {
   const { run } = state;
   if (source === 'git') return `git log ${shellWord(branch)}`;
   switch (state.status) {
     case 'running':
       return null;
     case 'waiting': {
-      const unanswered = [...state.waiting].find((index) => !state.steps[index]?.answer);
-      const id = unanswered === undefined ? undefined : state.nodes[unanswered]?.id;
-      return id === undefined ? `orch resume ${run}` : `orch approve ${run} ${shellWord(id)}`;
+      const open = waitingSteps(state, answered).find((step) => !step.answered);
+      return open === undefined
+        ? `orch resume ${run}`
+        : `orch approve ${run} ${shellWord(open.step)}`;
     }
     case 'interrupted':
       return `orch resume ${run}`;

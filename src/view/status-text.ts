@@ -1,7 +1,8 @@
 /** `orch status` in words: what is going on now, and what to type next. */
 import { plural, stripControl } from '../base/text.ts';
 import type { Progress } from '../run/progress.ts';
-import type { ActiveRun, RunOverview } from './run-overview.ts';
+import type { Fate } from './run-facts.ts';
+import type { ActiveRun, RunningWork, RunOverview, WaitingStep } from './run-overview.ts';
 import { agoText, durationText, elapsedText } from './time-text.ts';
 
 export interface StatusDocument {
@@ -45,18 +46,39 @@ function activeRunLines(run: ActiveRun, nowMs: number): string[] {
     `${run.run}: ${statusWords(run, nowMs)}`,
     `  ${progressText(run.progress)}`,
     ...run.waves.filter(({ status }) => isUnderWay(status)).map(waveLine),
-    ...run.running.map((work) => {
-      const name = stripControl(work.name);
-      const again = work.attempt > 1 ? `, attempt ${work.attempt}` : '';
-      const what = run.held_by === null ? 'was running' : 'running';
-      return `  ${what} ${work.kind === 'gate' ? 'gate ' : ''}${name} (${elapsedText(work.elapsed_s * 1000)}${again})`;
-    }),
-    ...run.waiting.map(({ step, message, until }) => {
-      const end = until === null ? '' : ` (until ${until})`;
-      return `  waits for you: ${stripControl(step)}: ${stripControl(message)}${end}`;
-    }),
+    ...run.running.map((work) => `  ${workText(work)}`),
+    ...run.waiting.map((step) => `  ${waitingText(step)}`),
     ...(run.next === null ? [] : [`  next: ${run.next}`]),
   ];
+}
+
+function workText(work: RunningWork): string {
+  const what = `${work.kind === 'gate' ? 'gate ' : ''}${stripControl(work.name)}`;
+  const notes = [
+    ...(work.fate === 'running' || work.fate === 'alive'
+      ? [elapsedText(work.elapsed_s * 1000)]
+      : []),
+    ...(work.attempt > 1 ? [`attempt ${work.attempt}`] : []),
+  ];
+  const more = notes.length === 0 ? '' : ` (${notes.join(', ')})`;
+  if (work.fate === 'running') return `running ${what}${more}`;
+  const fate: Fate =
+    work.fate === 'ended' ? { kind: 'ended', exitCode: work.exit_code ?? 0 } : { kind: work.fate };
+  return `${fateText(fate)}: ${what}${more}`;
+}
+
+export function fateText(fate: Fate): string {
+  if (fate.kind === 'alive') return 'goes on without orch';
+  return fate.kind === 'gone'
+    ? 'was lost with orch'
+    : `ended meanwhile, with exit code ${fate.exitCode}`;
+}
+
+/** `waits for you: ship: Ship it? (until ...)` */
+export function waitingText({ step, message, until, answered }: WaitingStep): string {
+  const end = until === null ? '' : ` (until ${until})`;
+  const what = `${stripControl(step)}: ${stripControl(message)}`;
+  return answered ? `has its answer: ${what}` : `waits for you: ${what}${end}`;
 }
 
 /** `running (process 123, for 3m 20s)`, `interrupted (process gone), last event 5m ago`. */

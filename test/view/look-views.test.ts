@@ -31,6 +31,8 @@ function factsOf(state: RunState, changes: Partial<RunFacts> = {}): RunFacts {
     asOfMs: NOW,
     isAccepted: false,
     isAbandoned: false,
+    fates: new Map(),
+    answered: new Set(),
     ...changes,
   };
 }
