@@ -60,6 +60,17 @@ export function refuseUnlessPassed(state: RunState): void {
   );
 }
 
+/** @throws OrchError ORCH_NOT_ACCEPTABLE when the run was taken back to where it began */
+export function refuseAtBeginning({ run, checkpoints }: RunState, wave: number): void {
+  const last = checkpoints.at(-1)?.wave ?? 0;
+  if (wave > 0 || last === 0) return;
+  throw new OrchError(
+    'ORCH_NOT_ACCEPTABLE',
+    `the work tree was taken back to where run ${run} began: there is nothing to bring`,
+    { fix: `orch rollback ${run} --to ${last}, then: orch accept ${run}` },
+  );
+}
+
 export function uncommittedAtStart(
   run: string,
   how: AcceptHow,

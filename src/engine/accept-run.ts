@@ -7,12 +7,17 @@
  * to finish, then the branch moves. So a second call finishes what a crash cut short.
  */
 import type { Oid } from '../base/ids.ts';
-import { acceptInTheWay, onOwnBranch, refuseUnlessPassed } from '../checkpoint/accept.ts';
+import {
+  acceptInTheWay,
+  onOwnBranch,
+  refuseAtBeginning,
+  refuseUnlessPassed,
+} from '../checkpoint/accept.ts';
 import { branchOf, committedFolder } from '../checkpoint/layout.ts';
 import { standingCheckpoint } from '../checkpoint/rollback.ts';
 import type { GitPort, Head } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { AcceptHow, AcceptStarted } from '../run/events.ts';
+import type { AcceptHow, AcceptStarted, RunAccepted } from '../run/events.ts';
 import type { Checkpoint, RunState } from '../run/state.ts';
 import { makeCommit } from './accept-commit.ts';
 import {
@@ -62,15 +67,18 @@ export async function acceptRun(
   return await withHeldRun(ports, git, { id: request.run, what: 'accept' }, async (run) => {
     const head = await git.head();
     const { state } = run;
-    if (state.accepted) return describe(state, head, 'before', null);
-    refuseUnlessPassed(state);
     const checkpoint = standingCheckpoint(state);
+    const { accepted } = state;
+    if (accepted && (accepted.brought ?? checkpoint?.commit) === checkpoint?.commit)
+      return describe(state, head, 'before', null);
+    refuseUnlessPassed(state);
     if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
+    refuseAtBeginning(state, checkpoint.wave);
     if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
     if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
     if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
     if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
-      record(run, { how: 'merge', commit: head.oid, rescue: null });
+      record(run, { how: 'merge', commit: head.oid, rescue: null, brought: checkpoint.commit });
       return describe(state, head, 'there', checkpoint);
     }
     await begin(run, request, { head, checkpoint });
@@ -130,7 +138,7 @@ async function perform(run: LiveRun, head: Oid | null): Promise<void> {
   const edited = head === open.commit ? await editedSince(run, workTree, open.commit) : [];
   await git.restoreWorkTree(workTree, open.commit, [...left, ...edited]);
   await git.checkOutPath(open.commit, committedFolder(run.state.run));
-  record(run, { how: open.how, commit: open.commit, rescue: open.rescue });
+  record(run, open);
 }
 
 /**
@@ -148,15 +156,12 @@ async function finishOpen(run: LiveRun, head: Head): Promise<boolean> {
   if ((await git.resolve(open.commit)) === null) return false;
   if (!(await git.isAncestor(open.commit, head.oid))) return false;
   // Commits were made on top of it: the index is theirs by now.
-  record(run, { how: open.how, commit: open.commit, rescue: open.rescue });
+  record(run, open);
   return true;
 }
 
-function record(
-  run: LiveRun,
-  fields: { readonly how: AcceptHow; readonly commit: Oid; readonly rescue: string | null },
-): void {
-  run.record({ type: 'run.accepted', ...fields });
+function record(run: LiveRun, { how, commit, rescue, brought }: Omit<RunAccepted, 'type'>): void {
+  run.record({ type: 'run.accepted', how, commit, rescue, ...(brought && { brought }) });
   run.flush();
 }
 

@@ -33,7 +33,8 @@ export async function lookAtAnyRun(
   return lookAtRun(ports, commonDir, run);
 }
 
-async function findCommitted(
+/** A run that git tells of, by its branch or by what HEAD holds of it; without a name the newest branch. */
+export async function findCommitted(
   git: GitPort,
   meant: string | undefined,
 ): Promise<CommittedRun | undefined> {

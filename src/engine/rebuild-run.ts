@@ -4,12 +4,13 @@
  * the run up next finds that checkpoint made and goes on behind it.
  */
 import { OrchError } from '../base/errors.ts';
-import { isRunId } from '../base/ids.ts';
 import { branchOf, committedFolder } from '../checkpoint/layout.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
-import { lookAtCommittedRun } from './committed-runs.ts';
-import { findRun } from './read-run.ts';
+import { chooseRun } from './choose-run.ts';
+import { type CommittedRun, lookAtCommittedRun } from './committed-runs.ts';
+import { findCommitted } from './find-known-run.ts';
+import { listRuns } from './read-run.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 
 /** A file that says that the run was rebuilt: refs that its journal names may be gone by right. */
@@ -18,7 +19,8 @@ export function rebuiltMark({ folder }: RunFiles): string {
 }
 
 /**
- * As findRun, but a run that only a local branch tells of is made a live one, in this work tree.
+ * As chooseRun, but a run that only a branch tells of is made a live one, in this work tree; of a remote
+ * branch a local one is made.
  * @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_AMBIGUOUS, and when its record is damaged
  */
 export async function findOrRebuildRun(
@@ -27,29 +29,24 @@ export async function findOrRebuildRun(
   meant: string | undefined,
 ): Promise<string> {
   try {
-    return findRun(ports.files, git.repository.commonDir, meant);
+    return await chooseRun(ports, git, meant, 'newest');
   } catch (error) {
     if (!(error instanceof OrchError) || error.code !== 'ORCH_NO_SUCH_RUN') throw error;
-    const run = meant === undefined ? undefined : await findBranch(git, meant);
-    if (run === undefined) throw error;
-    await rebuildRun(ports, git, run);
-    return run;
+    if (listRuns(ports.files, git.repository.commonDir).length > 0 && meant === undefined)
+      throw error;
+    const known = await findCommitted(git, meant);
+    if (known === undefined || known.where === 'HEAD') throw error;
+    await rebuildRun(ports, git, known);
+    return known.run;
   }
 }
 
-async function findBranch(git: GitPort, meant: string): Promise<string | undefined> {
-  const folder = branchOf('');
-  const runs = (await git.listRefs('refs/heads/orch'))
-    .map(({ ref }) => ref.slice(folder.length))
-    .filter((run) => isRunId(run) && run.startsWith(meant));
-  return runs.find((run) => run === meant) ?? (runs.length === 1 ? runs[0] : undefined);
-}
-
-async function rebuildRun(ports: Ports, git: GitPort, run: string): Promise<void> {
-  const tip = await git.resolve(branchOf(run));
-  if (tip === null) return;
+async function rebuildRun(ports: Ports, git: GitPort, known: CommittedRun): Promise<void> {
+  const { run, tip } = known;
   // Read as a whole first: what cannot be read is not made a live run.
-  await lookAtCommittedRun(git, { run, tip, where: `orch/${run}` });
+  await lookAtCommittedRun(git, known);
+  const ref = branchOf(run);
+  if ((await git.resolve(ref)) === null) await git.updateRefs([{ ref, to: tip, from: null }]);
   const files = runFiles(git.repository.commonDir, run);
   const folder = committedFolder(run);
   for (const path of [files.folder, files.events, files.requests]) ports.files.makeFolder(path);

@@ -132,9 +132,9 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       state.acceptOpen = { ...event, rescueCommit: event.rescue_commit };
       return;
     case 'run.accepted': {
-      const { at, how, commit, rescue } = event;
+      const { at, how, commit, rescue, brought } = event;
       delete state.acceptOpen;
-      state.accepted = { at, how, commit, rescue };
+      state.accepted = { at, how, commit, rescue, ...(brought && { brought }) };
       return;
     }
     default:

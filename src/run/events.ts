@@ -218,6 +218,8 @@ export interface RunAccepted extends Body<'run.accepted'> {
   readonly commit: Oid;
   /** Null when nothing had to be moved: the branch had it already. */
   readonly rescue: string | null;
+  /** The checkpoint that was brought. */
+  readonly brought?: Oid;
 }
 
 export type RunEventBody =

@@ -179,6 +179,7 @@ export interface RunState {
     readonly how: AcceptHow;
     readonly commit: Oid;
     readonly rescue: string | null;
+    readonly brought?: Oid;
   };
   counts: { passed: number; failed: number; skipped: number; cancelled: number };
 }

@@ -16,6 +16,8 @@ export interface RunOverview {
   readonly held_by: { readonly pid: number; readonly what: string } | null;
   /** True when the process that held it is gone without a word. */
   readonly abandoned: boolean;
+  /** Its result is on a branch of the user's. */
+  readonly accepted: boolean;
   readonly started_at: string;
   readonly ended_at: string | null;
   readonly duration_s: number | null;
@@ -82,6 +84,7 @@ function withProgress(facts: RunFacts, progress: Progress): RunOverview {
     source,
     held_by: heldBy,
     abandoned: isAbandoned,
+    accepted: facts.isAccepted,
     started_at: state.startedAt,
     ended_at: state.endedAt ?? null,
     duration_s: Number.isFinite(durationMs) ? Math.max(0, Math.round(durationMs)) / 1000 : null,
@@ -162,7 +165,10 @@ function nextCommand({ state, source, branch, isAccepted, answered }: RunFacts):
     case 'interrupted':
       return `orch resume ${run}`;
     case 'passed':
-      return isAccepted ? null : `orch accept ${run}`;
+      if (isAccepted) return null;
+      return state.standsAt === 0
+        ? `orch rollback ${run} --to ${state.checkpoints.at(-1)?.wave ?? 0}`
+        : `orch accept ${run}`;
     default:
       return `orch resume ${run} --retry-failed`;
   }

@@ -89,7 +89,7 @@ export function statusWords(run: RunOverview, nowMs: number): string {
   }
   if (run.abandoned) return 'interrupted (process gone)';
   if (run.source === 'git') return `${run.status} (as of its newest checkpoint in git)`;
-  return run.status;
+  return run.accepted ? `${run.status}, accepted` : run.status;
 }
 
 /** `3 of 10 steps, 30 %, about 2m left` */
@@ -111,5 +111,5 @@ function lastRunLine(run: RunOverview, nowMs: number): string {
   const ended = run.ended_at === null ? '' : ` ${agoText(Date.parse(run.ended_at), nowMs)}`;
   const took = run.duration_s === null ? '' : `, took ${durationText(run.duration_s * 1000)}`;
   const next = run.next === null ? '' : `\n  next: ${run.next}`;
-  return `last run ${run.run}: ${run.status}${ended}${took}${next}`;
+  return `last run ${run.run}: ${run.status}${run.accepted ? ', accepted,' : ''}${ended}${took}${next}`;
 }

@@ -18,7 +18,7 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
         `  gate left out: ${stripControl(gate)} (its level is above the validation of its wave)`,
     ),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
-    `  next: ${nextCommand(state, summary)}`,
+    ...(state.accepted === undefined ? [`  next: ${nextCommand(state, summary)}`] : []),
   ];
   return lines.join('\n');
 }

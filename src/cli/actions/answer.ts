@@ -1,6 +1,6 @@
 /** The work of `orch approve` and `orch reject`, which differ in one word. */
 import { type Answer, answerStep } from '../../engine/answer-step.ts';
-import { findRun } from '../../engine/read-run.ts';
+import { findLiveRun } from '../../engine/choose-run.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -15,8 +15,8 @@ export async function answerCommand(
   step: string,
   { message }: AnswerOptions,
 ): Promise<void> {
-  const { ports, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git, commonDir } = await openProject(context);
+  const run = await findLiveRun(ports, git, meant);
   const request = { run, step, answer, ...(message !== undefined && { message }) };
   const { taken } = await answerStep(ports, commonDir, request);
   const done = answer === 'approve' ? 'approved' : 'rejected';

@@ -1,7 +1,7 @@
 /** The work of `orch cancel`. */
 import { plural } from '../../base/text.ts';
 import { type Cancelled, cancelRun, pinnedTree } from '../../engine/cancel-run.ts';
-import { findRun } from '../../engine/read-run.ts';
+import { chooseRun } from '../../engine/choose-run.ts';
 import { eventLine } from '../../view/event-line.ts';
 import { DEFAULT_CONFIG } from '../../workflow/config-schema.ts';
 import type { CliContext } from '../context.ts';
@@ -9,8 +9,8 @@ import { openProject } from '../open-project.ts';
 import { settingsFor } from './run.ts';
 
 export async function cancelCommand(context: CliContext, meant: string | undefined): Promise<void> {
-  const { ports, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git, commonDir } = await openProject(context);
+  const run = await chooseRun(ports, git, meant, 'unfinished');
   // Nothing new is started, so a broken config.yaml must not stand in the way.
   const settings = settingsFor(context, DEFAULT_CONFIG, { useCache: false, refresh: [] });
   const cancelled = await cancelRun(

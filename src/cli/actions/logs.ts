@@ -4,8 +4,9 @@
  */
 import { OrchError } from '../../base/errors.ts';
 import { attemptsOf, type LogSelection, selectLogs } from '../../engine/attempt-logs.ts';
+import { findLiveRun } from '../../engine/choose-run.ts';
 import { followLogs, readLogs } from '../../engine/follow-log.ts';
-import { findRun, readRun } from '../../engine/read-run.ts';
+import { readRun } from '../../engine/read-run.ts';
 import { cleanLogLine, type LogLine, logLineJson, logPrefix } from '../../view/log-text.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
@@ -23,13 +24,13 @@ export async function logsCommand(
   options: LogsOptions,
 ): Promise<void> {
   context.endWithoutReader();
-  const { ports, commonDir } = await openProject(context);
+  const { ports, git, commonDir } = await openProject(context);
   if (step !== undefined && options.gate !== undefined) {
     throw new OrchError('ORCH_USAGE', 'a step and --gate are given; they exclude each other', {
       fix: 'leave one of them out',
     });
   }
-  const run = findRun(ports.files, commonDir, meant);
+  const run = await findLiveRun(ports, git, meant);
   const selection: LogSelection = { step, gate: options.gate, attempt: options.attempt };
   const { state, files } = readRun(ports.files, commonDir, run);
   const sources = selectLogs(state, files, selection);

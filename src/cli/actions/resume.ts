@@ -1,8 +1,9 @@
 /** The work of `orch resume`. */
 import { OrchError } from '../../base/errors.ts';
 import type { ChangedDefinition } from '../../engine/accept-changes.ts';
+import { chooseRun } from '../../engine/choose-run.ts';
 import { type Definition, loadConfig, loadDefinition } from '../../engine/load-definition.ts';
-import { findRun, readRun } from '../../engine/read-run.ts';
+import { readRun } from '../../engine/read-run.ts';
 import { resumeRun, worktreeOf } from '../../engine/resume-run.ts';
 import { diffWorkflows, type WorkflowChanges } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
@@ -26,8 +27,9 @@ export async function resumeCommand(
   options: ResumeOptions,
 ): Promise<void> {
   preferSmallHeap();
-  const { ports, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git: here, commonDir } = await openProject(context);
+  const wanted = options.retryFailed ? 'not-passed' : 'unfinished';
+  const run = await chooseRun(ports, here, meant, wanted);
   const root = worktreeOf(ports, commonDir, run);
   const git = await ports.openGit(root);
   const { state: before, frozen } = readRun(ports.files, commonDir, run);

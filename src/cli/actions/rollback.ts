@@ -1,4 +1,5 @@
 /** The work of `orch rollback`. */
+import { stripControl } from '../../base/text.ts';
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
@@ -16,16 +17,20 @@ export async function rollbackCommand(
 ): Promise<void> {
   const { ports, git: here, commonDir } = await openProject(context);
   const run = await findOrRebuildRun(ports, here, meant);
-  const git = await ports.openGit(worktreeOf(ports, commonDir, run));
+  const worktree = worktreeOf(ports, commonDir, run);
+  const git = await ports.openGit(worktree);
   const result = await rollbackRun(ports, git, { run, to });
   const { restored, tree, rescue } = result;
+  const isElsewhere = git.repository.worktree !== here.repository.worktree;
   context.printResult(
-    () => ({ run, restored, tree, to, rescue }),
-    () => describe(result),
+    () => ({ run, restored, tree, to, rescue, worktree }),
+    () => describe(result, isElsewhere ? worktree : undefined),
   );
 }
 
-function describe({ run, restored, to, rescue, others, isResumable, ...rest }: RolledBack): string {
+/** @param elsewhere the work tree that was changed, where it is not the one people stand in */
+function describe(result: RolledBack, elsewhere: string | undefined): string {
+  const { run, restored, to, rescue, others, isResumable, ...rest } = result;
   const [other] = others.slice(-1);
   const next = [
     ...(isResumable ? [`orch resume ${run}`] : []),
@@ -33,6 +38,7 @@ function describe({ run, restored, to, rescue, others, isResumable, ...rest }: R
   ];
   return [
     `${rest.finished ? 'finished the rollback' : 'rolled back'} to wave ${to} of ${run} (${restored.slice(0, 12)})`,
+    ...(elsewhere === undefined ? [] : [`  in the work tree ${stripControl(elsewhere)}`]),
     `  before: ${rescue}`,
     `  what that had: git diff HEAD ${rescue}`,
     ...(next.length === 0 ? [] : [`  next: ${next.join(', or: ')}`]),

@@ -1,6 +1,6 @@
 /** The work of `orch wait`: progress while it lasts, then the summary and the exit code of the run. */
+import { findLiveRun } from '../../engine/choose-run.ts';
 import { branchOfCheckpoints } from '../../engine/look-at-run.ts';
-import { findRun } from '../../engine/read-run.ts';
 import { waitForRun } from '../../engine/wait-run.ts';
 import { summarise } from '../../run/summary.ts';
 import { liveProgress } from '../../view/live-lines.ts';
@@ -13,8 +13,8 @@ import { openProject } from '../open-project.ts';
 import { exitCodeOf } from '../run-session.ts';
 
 export async function waitCommand(context: CliContext, meant: string | undefined): Promise<void> {
-  const { ports, commonDir } = await openProject(context);
-  const run = findRun(ports.files, commonDir, meant);
+  const { ports, git, commonDir } = await openProject(context);
+  const run = await findLiveRun(ports, git, meant);
   let display: Display | undefined;
   try {
     const result = await waitForRun(ports, commonDir, run, {
