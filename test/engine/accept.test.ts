@@ -72,6 +72,21 @@ describe('the result on the branch', () => {
     expect(status(history)).toBe('');
   });
 
+  test('a later checkpoint can be brought after an earlier one', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository, run } = history;
+    await history.json(['rollback', '--to', '1']);
+    await history.json(['accept']);
+    await history.json(['rollback', '--to', '3']);
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'accepted', wave: 3 });
+    expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+    await history.json(['audit']);
+    const { stdout } = await history.orch(['show']);
+    expect(stdout).toMatch(new RegExp(`^${run}: passed, accepted\n`));
+    expect(stdout).not.toContain('next:');
+  });
+
   test('a second time it says that it was accepted, and moves nothing', async () => {
     using history = await makeHistory({ dirty: false });
     const first = await history.json(['accept']);
@@ -231,6 +246,25 @@ describe('refused, with nothing changed', () => {
       fix: `orch resume ${history.run} --retry-failed, then: orch accept ${history.run}`,
     });
     expect(userState(history.repository)).toBe(before);
+  });
+
+  test('a run that was taken back to its beginning', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { run } = history;
+    await history.json(['rollback', '--to', '0']);
+    const before = userState(history.repository);
+    expect((await history.json(['status']))['last_run']).toMatchObject({
+      next: `orch rollback ${run} --to 3`,
+    });
+    expect(await history.json(['accept'], 4)).toMatchObject({
+      error: {
+        code: 'ORCH_NOT_ACCEPTABLE',
+        fix: `orch rollback ${run} --to 3, then: orch accept ${run}`,
+      },
+    });
+    expect(userState(history.repository)).toBe(before);
+    await history.json(['rollback', '--to', '3']);
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'accepted', wave: 3 });
   });
 
   test("on the run's own branch", async () => {

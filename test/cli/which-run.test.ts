@@ -1,0 +1,98 @@
+/** Which run is meant when none is named, and what is said of runs that are not here. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { runOrch, runOrchJson } from '../rig/cli.ts';
+import { makeRepository, type TestRepository } from '../rig/repository.ts';
+import { runToEnd } from '../rig/runs.ts';
+
+const WAITS = 'name: waits\nsteps: { ok: { approval: { message: go? } } }\n';
+const PASSES = 'name: passes\nsteps: { a: { run: echo a > a.txt } }\n';
+const FAILS = "name: fails\nsteps: { a: { run: 'exit 3' } }\n";
+
+function makeProject(): TestRepository {
+  const repository = makeRepository();
+  onTestFinished(() => repository[Symbol.dispose]());
+  repository.write('waits.yaml', WAITS);
+  repository.write('passes.yaml', PASSES);
+  repository.write('fails.yaml', FAILS);
+  repository.commitAll('first');
+  return repository;
+}
+
+describe('without a name', () => {
+  test('resume means the newest run that is not over, and with --retry-failed one that failed', async () => {
+    const repository = makeProject();
+    const failed = await runToEnd(repository, 'run', 'fails.yaml');
+    const waiting = await runToEnd(repository, 'run', 'waits.yaml');
+    const passed = await runToEnd(repository, 'run', 'passes.yaml');
+    expect((await runToEnd(repository, 'resume')).run).toBe(waiting.run);
+    await runOrch(['cancel', waiting.run], { cwd: repository.top });
+    expect((await runToEnd(repository, 'resume')).run).toBe(passed.run);
+    const retried = await runToEnd(repository, 'resume', failed.run, '--retry-failed');
+    expect(retried).toMatchObject({ run: failed.run, code: 1 });
+    expect((await runToEnd(repository, 'resume', '--retry-failed')).run).toBe(waiting.run);
+  });
+
+  test('cancel means the newest run that is not over', async () => {
+    const repository = makeProject();
+    const waiting = await runToEnd(repository, 'run', 'waits.yaml');
+    await runToEnd(repository, 'run', 'passes.yaml');
+    const { document } = await runOrchJson(['cancel'], { cwd: repository.top });
+    expect(document).toMatchObject({ run: waiting.run });
+  });
+
+  test('a run of another work tree is not meant; named, it is changed there, and that is said', async () => {
+    const repository = makeProject();
+    const other = join(repository.folder, 'other tree');
+    repository.git('worktree', 'add', '-q', '-b', 'other', other);
+    const { run } = await runToEnd(repository, 'run', 'passes.yaml');
+    for (const command of [['rollback', '--to', '0'], ['resume'], ['accept'], ['cancel']]) {
+      const { code, document } = await runOrchJson(command, { cwd: other });
+      expect([command[0], code], JSON.stringify(document)).toEqual([command[0], 2]);
+      const error = { code: 'ORCH_NO_SUCH_RUN', message: 'no run was made in this work tree' };
+      expect(document).toMatchObject({ error });
+    }
+    expect(existsSync(repository.path('a.txt'))).toBe(true);
+    const back = await runOrch(['rollback', run, '--to', '0'], { cwd: other });
+    expect(back.stdout).toContain(`  in the work tree ${repository.top}\n`);
+    expect(existsSync(repository.path('a.txt'))).toBe(false);
+    const here = await runOrchJson(['rollback', '--to', '1'], { cwd: repository.top });
+    expect(here.document).toMatchObject({ run, worktree: repository.top });
+  });
+});
+
+describe('in a clone', () => {
+  function cloneOf(repository: TestRepository): string {
+    const clone = join(repository.folder, 'clone');
+    repository.git('clone', '-q', repository.top, clone);
+    return clone;
+  }
+
+  test('commands that need the files of a run say that they are elsewhere', async () => {
+    const repository = makeProject();
+    const { run } = await runToEnd(repository, 'run', 'waits.yaml');
+    const clone = cloneOf(repository);
+    for (const command of ['resume', 'logs', 'wait', 'cancel']) {
+      for (const name of [[], [run]]) {
+        const { code, document } = await runOrchJson([command, ...name], { cwd: clone });
+        expect([command, code], JSON.stringify(document)).toEqual([command, 2]);
+        const { error } = document as { error: { code: string; message: string } };
+        expect(error.code).toBe('ORCH_NO_SUCH_RUN');
+        expect(error.message).toContain(`run ${run} was made elsewhere`);
+      }
+    }
+  });
+
+  test('a rollback without a name takes the newest branch of a run, a remote one too', async () => {
+    const repository = makeProject();
+    const { run, summary } = await runToEnd(repository, 'run', 'passes.yaml');
+    const clone = cloneOf(repository);
+    const { code, document } = await runOrchJson(['rollback', '--to', '1'], { cwd: clone });
+    expect([code, document]).toMatchObject([0, { run, to: 1, worktree: clone }]);
+    expect(existsSync(join(clone, 'a.txt'))).toBe(true);
+    const tip = repository.git('-C', clone, 'rev-parse', `refs/heads/orch/${run}`);
+    expect(tip).toBe(summary.checkpoints.at(-1)?.commit);
+    expect((await runOrch(['audit', run], { cwd: clone })).code).toBe(0);
+  });
+});
