@@ -9,6 +9,7 @@ import { chooseCheckpoint, notRestored } from '../checkpoint/rollback.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
+import type { LeftOutFile } from '../run/events.ts';
 import { wavesToRedo } from '../run/set-back.ts';
 import { withHeldRun } from './hold-run.ts';
 import type { LiveRun } from './live-run.ts';
@@ -27,6 +28,8 @@ export interface RolledBack {
   readonly finished: boolean;
   /** Wave numbers to which the work tree may go instead. */
   readonly others: readonly number[];
+  /** Files that the checkpoint does not hold: they are left as they are now. */
+  readonly leftOut: readonly LeftOutFile[];
   /** `orch resume` has something to do. */
   readonly isResumable: boolean;
 }
@@ -72,6 +75,7 @@ function describe({ state }: LiveRun, restored: Restored, finished: boolean): Ro
     rescue: restored.rescue,
     finished,
     others: [...waves].filter((wave) => wave !== to).sort((a, b) => a - b),
+    leftOut: state.waves[to]?.leftOut ?? [],
     isResumable: !hasFinished(state) || wavesToRedo(state).length > 0,
   };
 }

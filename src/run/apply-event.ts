@@ -85,6 +85,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       expectWave(state, event, 'open');
       waveOf(state, event.wave).status = 'sealed';
       waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree };
+      waveOf(state, event.wave).leftOut = event.left_out;
       return;
     case 'gate.started':
       return startGate(state, event);

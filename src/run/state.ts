@@ -10,7 +10,14 @@ import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import type { Agenda } from './agenda.ts';
-import type { AcceptHow, CacheUse, Failure, RunEndStatus, StepEndStatus } from './events.ts';
+import type {
+  AcceptHow,
+  CacheUse,
+  Failure,
+  LeftOutFile,
+  RunEndStatus,
+  StepEndStatus,
+} from './events.ts';
 
 export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
 export type StepStatus = 'pending' | 'running' | 'waiting' | 'skipped' | StepEndStatus;
@@ -71,6 +78,8 @@ export interface WaveState {
   /** Its checkpoint was started: later waves may open. */
   behind: boolean;
   sealed?: { readonly commit: Oid; readonly tree: Oid };
+  /** Files that its checkpoint does not hold. */
+  leftOut?: readonly LeftOutFile[];
   gates: GateState[];
   startedAt?: string;
   endedAt?: string;

@@ -1,7 +1,7 @@
 /** How a run stands, as the JSON that scripts read: the last line of `run --json`, and `show --json`. */
 import type { Oid } from '../base/ids.ts';
 import { isLeaf } from '../plan/graph.ts';
-import type { CacheUse, Failure } from './events.ts';
+import type { CacheUse, Failure, LeftOutFile } from './events.ts';
 import type { Attempt, RunState } from './state.ts';
 
 export interface RunSummary {
@@ -29,6 +29,8 @@ export interface RunSummary {
     readonly misses: readonly { readonly of: string; readonly reason: string }[];
   };
   readonly gates_left_out: readonly string[];
+  /** Files that the checkpoints do not hold, each once. */
+  readonly left_out: readonly LeftOutFile[];
 }
 
 /** @param branch where the checkpoints are; null while there are none */
@@ -48,7 +50,16 @@ export function summarise(state: RunState, branch: string | null, nowMs: number)
     usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
+    left_out: leftOutFiles(state),
   };
+}
+
+/** As of the first checkpoint that did not take it. */
+export function leftOutFiles(state: RunState): LeftOutFile[] {
+  const files = new Map<string, LeftOutFile>();
+  for (const { leftOut } of state.waves)
+    for (const file of leftOut ?? []) if (!files.has(file.path)) files.set(file.path, file);
+  return [...files.values()];
 }
 
 function cacheUse(state: RunState): RunSummary['cache'] {
@@ -87,6 +98,7 @@ export function describeRun(state: RunState): Record<string, unknown> {
       at,
     })),
     stands_at: state.standsAt ?? state.checkpoints.at(-1)?.wave ?? null,
+    left_out: leftOutFiles(state),
     waves: state.waves.flatMap((wave, index) =>
       wave.plan === null
         ? []

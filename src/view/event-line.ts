@@ -2,6 +2,7 @@
 import { stripControl } from '../base/text.ts';
 import type { RunEvent, StepFinished } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
+import { leftOutText } from './left-out-text.ts';
 
 /** Undefined for events that say nothing to a person who watches. */
 export function eventLine(event: RunEvent, state: RunState): string | undefined {
@@ -32,7 +33,7 @@ function describe(event: RunEvent, state: RunState): string | undefined {
     case 'wave.sealed':
       return event.left_out.length === 0
         ? undefined
-        : `  left out of the checkpoint: ${event.left_out.map(({ path, reason }) => `${path} (${reason})`).join(', ')}`;
+        : `  left out of the checkpoint: ${leftOutText(event.left_out)}`;
     case 'checkpoint.created':
       return `  saved  checkpoint ${event.wave} ${event.commit.slice(0, 12)}`;
     case 'run.resumed':

@@ -5,6 +5,8 @@
 import { stripControl } from '../base/text.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState, StepState, WaveState } from '../run/state.ts';
+import { leftOutFiles } from '../run/summary.ts';
+import { leftOutText } from './left-out-text.ts';
 
 /** @param status of the run as it is about to be recorded */
 export function renderReport(state: RunState, status: string): string {
@@ -19,6 +21,8 @@ export function renderReport(state: RunState, status: string): string {
   for (const [index, wave] of state.waves.entries()) {
     if (wave.plan !== null) lines.push(...waveSection(state, index, wave));
   }
+  const leftOut = leftOutFiles(state);
+  if (leftOut.length > 0) lines.push(`Not in the checkpoints: ${cell(leftOutText(leftOut))}.`, '');
   return lines.join('\n');
 }
 

@@ -3,7 +3,8 @@ import { plural, stripControl } from '../base/text.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
-import { describeRun } from '../run/summary.ts';
+import { describeRun, leftOutFiles } from '../run/summary.ts';
+import { leftOutText } from './left-out-text.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
 import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
@@ -139,12 +140,14 @@ export function cacheText(attempt: Attempt | undefined): string {
 function checkpointLines(state: RunState, branch: string): string[] {
   if (state.checkpoints.length === 0) return ['no checkpoint yet'];
   const stands = state.standsAt;
+  const leftOut = leftOutFiles(state);
   return [
     `checkpoints on ${stripControl(branch)}`,
     ...state.checkpoints.map(
       ({ wave, commit, at }) =>
         `  wave ${wave}  ${commit.slice(0, 12)}  ${at}${stands === wave ? '  the work tree stands here' : ''}`,
     ),
+    ...(leftOut.length === 0 ? [] : [`not in the checkpoints: ${leftOutText(leftOut)}`]),
   ];
 }
 

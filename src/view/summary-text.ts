@@ -3,6 +3,7 @@ import { plural, stripControl } from '../base/text.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
+import { leftOutText } from './left-out-text.ts';
 
 export function renderSummary(state: RunState, summary: RunSummary): string {
   const { steps } = summary;
@@ -17,6 +18,9 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
       (gate) =>
         `  gate left out: ${stripControl(gate)} (its level is above the validation of its wave)`,
     ),
+    ...(summary.left_out.length === 0
+      ? []
+      : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
     ...(state.accepted === undefined ? [`  next: ${nextCommand(state, summary)}`] : []),
   ];

@@ -3,6 +3,7 @@ import { stripControl } from '../../base/text.ts';
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
+import { leftOutText } from '../../view/left-out-text.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -20,17 +21,17 @@ export async function rollbackCommand(
   const worktree = worktreeOf(ports, commonDir, run);
   const git = await ports.openGit(worktree);
   const result = await rollbackRun(ports, git, { run, to });
-  const { restored, tree, rescue } = result;
+  const { restored, tree, rescue, leftOut } = result;
   const isElsewhere = git.repository.worktree !== here.repository.worktree;
   context.printResult(
-    () => ({ run, restored, tree, to, rescue, worktree }),
+    () => ({ run, restored, tree, to, rescue, worktree, left_out: leftOut }),
     () => describe(result, isElsewhere ? worktree : undefined),
   );
 }
 
 /** @param elsewhere the work tree that was changed, where it is not the one people stand in */
 function describe(result: RolledBack, elsewhere: string | undefined): string {
-  const { run, restored, to, rescue, others, isResumable, ...rest } = result;
+  const { run, restored, to, rescue, others, isResumable, leftOut, ...rest } = result;
   const [other] = others.slice(-1);
   const next = [
     ...(isResumable ? [`orch resume ${run}`] : []),
@@ -40,6 +41,7 @@ function describe(result: RolledBack, elsewhere: string | undefined): string {
     `${rest.finished ? 'finished the rollback' : 'rolled back'} to wave ${to} of ${run} (${restored.slice(0, 12)})`,
     ...(elsewhere === undefined ? [] : [`  in the work tree ${stripControl(elsewhere)}`]),
     `  before: ${rescue}`,
+    ...(leftOut.length === 0 ? [] : [`  not in it, and left as they are: ${leftOutText(leftOut)}`]),
     `  what that had: git diff HEAD ${rescue}`,
     ...(next.length === 0 ? [] : [`  next: ${next.join(', or: ')}`]),
   ].join('\n');
