@@ -20,6 +20,8 @@ export interface CheckpointFacts {
   /** `tests=passed` */
   readonly gates: readonly string[];
   readonly status: CheckpointStatus;
+  /** It ends no wave, but the run. */
+  readonly closing: boolean;
   /** Events in the committed journal. */
   readonly events: number;
   /** sha256 of the committed segments in order, hex. */
@@ -36,14 +38,16 @@ export function checkpointFacts(
   digest: string,
 ): CheckpointFacts {
   const wave = waveOf(state, open.wave);
+  const closing = open.closing ?? false;
   return {
     run: state.run,
     workflow: state.workflow.name,
     wave: open.wave,
     waves: state.plan.waves.length,
-    steps: wave.plan?.steps ?? [],
-    gates: wave.gates.map((gate) => `${gate.name}=${gate.status}`),
+    steps: closing ? [] : (wave.plan?.steps ?? []),
+    gates: closing ? [] : wave.gates.map((gate) => `${gate.name}=${gate.status}`),
     status: open.status,
+    closing,
     events: open.events,
     digest,
   };
@@ -54,7 +58,7 @@ const MAX_NAMES = 100;
 
 export function checkpointMessage(facts: CheckpointFacts): string {
   return [
-    `orch: ${oneLine(facts.workflow)} wave ${facts.wave}/${facts.waves}`,
+    `orch: ${oneLine(facts.workflow)} wave ${facts.wave}/${facts.waves}${facts.closing ? `, then ${facts.status}` : ''}`,
     '',
     `Orch-Run: ${facts.run}`,
     `Orch-Wave: ${facts.wave}`,

@@ -8,7 +8,7 @@
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { plural, stripControl } from '../base/text.ts';
-import type { Checkpoint, RunState } from '../run/state.ts';
+import { type Checkpoint, latestCheckpoint, type RunState } from '../run/state.ts';
 import { RECORDS_FOLDER } from './layout.ts';
 
 /** One path that two trees differ in, from the first to the second. */
@@ -47,18 +47,6 @@ export function chooseCheckpoint(state: RunState, wave: number): Checkpoint {
           : `orch rollback ${state.run} --to <one of ${waves.join(', ')}>`,
     },
   );
-}
-
-/** The newest checkpoint of a wave, whether or not the wave is to be done again. */
-export function latestCheckpoint(state: RunState, wave: number): Checkpoint | undefined {
-  return state.checkpoints.findLast((checkpoint) => checkpoint.wave === wave);
-}
-
-/** The checkpoint whose tree the work tree has, but for what was done since. */
-export function standingCheckpoint(state: RunState): Checkpoint | undefined {
-  return state.standsAt === undefined
-    ? state.checkpoints.at(-1)
-    : latestCheckpoint(state, state.standsAt);
 }
 
 /** Changes that matter: all but those below `.orch/runs`. */

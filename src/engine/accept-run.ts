@@ -14,11 +14,10 @@ import {
   refuseUnlessPassed,
 } from '../checkpoint/accept.ts';
 import { branchOf, committedFolder } from '../checkpoint/layout.ts';
-import { standingCheckpoint } from '../checkpoint/rollback.ts';
 import type { GitPort, Head } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { AcceptHow, AcceptStarted, RunAccepted } from '../run/events.ts';
-import type { Checkpoint, RunState } from '../run/state.ts';
+import { type Checkpoint, type RunState, standingCheckpoint } from '../run/state.ts';
 import { makeCommit } from './accept-commit.ts';
 import {
   editedSince,

@@ -4,7 +4,7 @@
  */
 import { unreachable } from '../base/errors.ts';
 import { type Command, decide, hasFinished } from '../run/decide.ts';
-import { gateKey, splitGateKey, waveOf } from '../run/state.ts';
+import { gateKey, splitGateKey, standingCheckpoint, waveOf } from '../run/state.ts';
 import { Attempts } from './attempts.ts';
 import type { LiveRun } from './live-run.ts';
 import { makeCheckpoint } from './make-checkpoint.ts';
@@ -151,7 +151,7 @@ function perform(
     case 'gate':
       return startGate(run, attempts, command.wave, command.gate);
     case 'checkpoint':
-      return startCheckpoint(run, command.wave, command.status);
+      return startCheckpoint(run, command);
     case 'skip-rest':
       return skipRest(
         run,
@@ -175,13 +175,20 @@ function perform(
 
 function startCheckpoint(
   run: LiveRun,
-  wave: number,
-  status: 'running' | 'passed' | 'failed' | 'cancelled',
+  { wave, status, closing }: Extract<Command, { type: 'checkpoint' }>,
 ): void {
   const { state } = run;
-  const tree = waveOf(state, wave).sealed?.tree;
-  if (tree === undefined) throw new Error(`wave ${wave} is not sealed`);
+  const sealed = closing ? standingCheckpoint(state) : waveOf(state, wave).sealed;
+  const tree = sealed?.tree;
+  if (tree === undefined) throw new Error(`wave ${wave} has no tree`);
   const parent = state.checkpoints.at(-1)?.commit ?? state.base;
-  run.record({ type: 'checkpoint.started', wave, tree, parent, status });
+  run.record({
+    type: 'checkpoint.started',
+    wave,
+    tree,
+    parent,
+    status,
+    ...(closing && { closing }),
+  });
   run.afterwards(() => makeCheckpoint(run));
 }

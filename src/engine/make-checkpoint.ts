@@ -47,16 +47,16 @@ async function buildCheckpoint(
   const tree = await git.treeWithFiles(open.tree, committed.files);
   const parents = open.parent === null ? [] : [open.parent];
   const commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
-  const sealed = { ref: sealedRef(run.state.run, open.wave), to: null };
+  const sealed = open.closing ? [] : [{ ref: sealedRef(run.state.run, open.wave), to: null }];
   if (frozen.commit_to === 'current') {
     await git.adoptCommit(commit, open.parent);
     await git.checkOutPath(commit, committedFolder(run.state.run));
-    await git.updateRefs([sealed]);
+    await git.updateRefs(sealed);
   } else {
     const isFirst = run.state.checkpoints.length === 0;
     await git.updateRefs([
       { ref: branchOf(run.state.run), to: commit, from: isFirst ? null : open.parent },
-      sealed,
+      ...sealed,
     ]);
   }
   return commit;

@@ -9,9 +9,9 @@
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
-import { editedSince, inTheWay, latestCheckpoint, withoutRecords } from '../checkpoint/rollback.ts';
+import { editedSince, inTheWay, withoutRecords } from '../checkpoint/rollback.ts';
 import type { RollbackDone, RollbackStarted } from '../run/events.ts';
-import type { Checkpoint, RunState } from '../run/state.ts';
+import { type Checkpoint, latestCheckpoint, type RunState } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { nextRescueRef } from './rescue-ref.ts';
 import { pinWorkTree, takeSnapshot } from './seal-wave.ts';

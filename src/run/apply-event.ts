@@ -100,6 +100,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       waveOf(state, event.wave).endedAt = event.at;
       return;
     case 'wave.invalidated':
+      delete state.recordedEnd;
       setBackWave(state, event.wave);
       return rebuildReadiness(state);
     case 'rollback.started':
@@ -151,6 +152,7 @@ function resumeRun(state: RunState, event: RunResumed): void {
   if (event.retry_failed) {
     setBackFailures(state);
     state.wentBack = false;
+    delete state.recordedEnd;
   }
   if (rebooted || event.retry_failed) rebuildReadiness(state);
   else restartQueueClocks(state);
@@ -285,18 +287,16 @@ function finishGate(state: RunState, event: GateFinished & { readonly at: string
 }
 
 function startCheckpoint(state: RunState, event: CheckpointStarted): void {
-  expectWave(state, event, 'sealed');
+  const { wave, tree, parent, status, closing } = event;
   if (state.checkpointOpen) throw misfit(event, `that of ${state.checkpointOpen.wave} is open`);
-  waveOf(state, event.wave).status = 'checkpointing';
-  waveOf(state, event.wave).behind = true;
-  state.checkpointOpen = {
-    wave: event.wave,
-    tree: event.tree,
-    parent: event.parent,
-    status: event.status,
-    events: state.seq,
-  };
-  state.frontier = event.wave + 1;
+  if (!closing) {
+    expectWave(state, event, 'sealed');
+    waveOf(state, wave).status = 'checkpointing';
+    waveOf(state, wave).behind = true;
+    state.frontier = wave + 1;
+  }
+  const events = state.seq;
+  state.checkpointOpen = { wave, tree, parent, status, events, ...(closing && { closing }) };
 }
 
 function createCheckpoint(
@@ -307,6 +307,9 @@ function createCheckpoint(
   if (open?.wave !== event.wave) throw misfit(event, `the open one is ${open?.wave ?? 'none'}`);
   state.checkpoints.push({ wave: event.wave, commit: event.commit, tree: open.tree, at: event.at });
   delete state.checkpointOpen;
+  if (open.status === 'running') delete state.recordedEnd;
+  else state.recordedEnd = open.status;
   // Unless it was begun before a rollback, and finished after it.
-  if (waveOf(state, event.wave).status === 'checkpointing') delete state.standsAt;
+  const isOfWave = !open.closing && waveOf(state, event.wave).status === 'checkpointing';
+  if (isOfWave) delete state.standsAt;
 }

@@ -34,6 +34,8 @@ export type Command =
       readonly type: 'checkpoint';
       readonly wave: number;
       readonly status: 'running' | RunEndStatus;
+      /** Of no wave: only to say how the run ended. */
+      readonly closing?: true;
     }
   /** Every step that has not ended is skipped: the run is over. */
   | { readonly type: 'skip-rest'; readonly reason: SkipReason; readonly detail: string }

@@ -16,6 +16,7 @@ import {
   goBack,
   isOver,
   letGo,
+  recordEnd,
   skipped,
   stopWhatMustEnd,
 } from './end-early.ts';
@@ -156,8 +157,9 @@ function gateOrCheckpoint(
 
 function finishWhenDone(state: RunState, situation: Situation): Command | undefined {
   if (!isQuiet(state, situation)) return undefined;
-  if (!state.failing) return { type: 'finish', status: 'passed' };
-  return goBack(state) ?? { type: 'finish', status: 'failed' };
+  const status = state.failing ? 'failed' : 'passed';
+  const back = state.failing ? goBack(state) : undefined;
+  return back ?? recordEnd(state, status) ?? { type: 'finish', status };
 }
 
 /** Nothing can be done now: wait for a time, for a person, or (undefined) for what is under way. */

@@ -6,7 +6,7 @@ import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
-import { type RunState, splitGateKey, stepStateOf, waveOf } from './state.ts';
+import { type RunState, splitGateKey, standingCheckpoint, stepStateOf, waveOf } from './state.ts';
 
 /** No new work will be started: cancelled, or something failed and nothing is left to clean up after it. */
 export function isOver(state: RunState): boolean {
@@ -84,7 +84,14 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   const back = status === 'failed' ? goBack(state) : undefined;
   if (back) return back;
   if (wave?.status === 'sealed') return { type: 'close-wave', wave: state.frontier, status };
-  return { type: 'finish', status };
+  return recordEnd(state, status) ?? { type: 'finish', status };
+}
+
+/** A wave that failed has no checkpoint, so one more says on the branch how the run ended. */
+export function recordEnd(state: RunState, status: RunEndStatus): Command | undefined {
+  const standing = standingCheckpoint(state);
+  if (standing === undefined || state.recordedEnd === status) return undefined;
+  return { type: 'checkpoint', wave: standing.wave, status, closing: true };
 }
 
 /** A checkpoint that is on its branch ends its wave. */

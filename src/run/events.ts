@@ -167,6 +167,8 @@ export interface CheckpointStarted extends OfWave<'checkpoint.started'> {
   readonly parent: Oid | null;
   /** Status of the run as the checkpoint's trailer will tell it. */
   readonly status: 'running' | RunEndStatus;
+  /** It ends no wave: the newest checkpoint's tree once more, with the record of how the run ended. */
+  readonly closing?: true;
 }
 export interface CheckpointCreated extends OfWave<'checkpoint.created'> {
   readonly commit: Oid;

@@ -157,9 +157,12 @@ export interface RunState {
     readonly tree: Oid;
     readonly parent: Oid | null;
     readonly status: 'running' | RunEndStatus;
+    readonly closing?: true;
     /** Events up to and including checkpoint.started. */
     readonly events: number;
   };
+  /** How the run ended, as its newest checkpoint tells it. */
+  recordedEnd?: RunEndStatus;
   rollbackOpen?: {
     readonly to: number;
     readonly target: Oid;
@@ -235,4 +238,16 @@ export function splitGateKey(key: string): [wave: number, gate: string] {
 
 export function newStepState(): StepState {
   return { status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} };
+}
+
+/** The newest checkpoint of a wave, whether or not the wave is to be done again. */
+export function latestCheckpoint(state: RunState, wave: number): Checkpoint | undefined {
+  return state.checkpoints.findLast((checkpoint) => checkpoint.wave === wave);
+}
+
+/** The checkpoint whose tree the work tree has, but for what was done since. */
+export function standingCheckpoint(state: RunState): Checkpoint | undefined {
+  return state.standsAt === undefined
+    ? state.checkpoints.at(-1)
+    : latestCheckpoint(state, state.standsAt);
 }

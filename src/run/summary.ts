@@ -2,7 +2,7 @@
 import type { Oid } from '../base/ids.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { CacheUse, Failure, LeftOutFile } from './events.ts';
-import type { Attempt, RunState } from './state.ts';
+import type { Attempt, Checkpoint, RunState } from './state.ts';
 
 export interface RunSummary {
   readonly type: 'run.summary';
@@ -44,7 +44,7 @@ export function summarise(state: RunState, branch: string | null, nowMs: number)
     status: state.status,
     waves: state.plan.waves.length,
     steps: { ...state.counts },
-    checkpoints: state.checkpoints.map(({ wave, commit }) => ({ wave, commit })),
+    checkpoints: newestCheckpoints(state).map(({ wave, commit }) => ({ wave, commit })),
     branch: state.checkpoints.length === 0 ? null : branch,
     duration_s: Math.round(endMs - startMs) / 1000,
     usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
@@ -52,6 +52,12 @@ export function summarise(state: RunState, branch: string | null, nowMs: number)
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
     left_out: leftOutFiles(state),
   };
+}
+
+/** One a wave: a wave may have been done again, and the last one says how the run ended. */
+export function newestCheckpoints({ checkpoints }: RunState): Checkpoint[] {
+  const newest = new Map(checkpoints.map((checkpoint) => [checkpoint.wave, checkpoint]));
+  return [...newest.values()].sort((a, b) => a.wave - b.wave);
 }
 
 /** As of the first checkpoint that did not take it. */
@@ -91,7 +97,7 @@ export function describeRun(state: RunState): Record<string, unknown> {
     base: state.base,
     started_at: state.startedAt,
     ended_at: state.endedAt ?? null,
-    checkpoints: state.checkpoints.map(({ wave, commit, tree, at }) => ({
+    checkpoints: newestCheckpoints(state).map(({ wave, commit, tree, at }) => ({
       wave,
       commit,
       tree,

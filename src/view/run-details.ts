@@ -3,7 +3,7 @@ import { plural, stripControl } from '../base/text.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
-import { describeRun, leftOutFiles } from '../run/summary.ts';
+import { describeRun, leftOutFiles, newestCheckpoints } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
@@ -143,7 +143,7 @@ function checkpointLines(state: RunState, branch: string): string[] {
   const leftOut = leftOutFiles(state);
   return [
     `checkpoints on ${stripControl(branch)}`,
-    ...state.checkpoints.map(
+    ...newestCheckpoints(state).map(
       ({ wave, commit, at }) =>
         `  wave ${wave}  ${commit.slice(0, 12)}  ${at}${stands === wave ? '  the work tree stands here' : ''}`,
     ),

@@ -16,6 +16,7 @@ const FACTS: CheckpointFacts = {
   steps: ['build', 'implement(index)'],
   gates: ['tests=passed'],
   status: 'running',
+  closing: false,
   events: 41,
   digest: 'ab'.repeat(32),
 };
@@ -49,6 +50,7 @@ const facts: fc.Arbitrary<CheckpointFacts> = fc.record({
   steps: fc.array(hostile, { maxLength: 4 }),
   gates: fc.array(hostile, { maxLength: 3 }),
   status: fc.constantFrom('running', 'passed', 'failed', 'cancelled'),
+  closing: fc.boolean(),
   events: fc.nat(),
   digest: fc.constant(FACTS.digest),
 });

@@ -33,7 +33,7 @@ function rewriteTip({ repository, run }: History, edit: (message: string) => str
 describe('nothing is wrong', () => {
   test('with a run that passed, one that failed, and one that was rolled back and done again', async () => {
     using history = await makeHistory({ fails: true });
-    expect(await history.json(['audit'])).toMatchObject({ ok: true, live: true, checkpoints: 3 });
+    expect(await history.json(['audit'])).toMatchObject({ ok: true, live: true, checkpoints: 4 });
     history.failing(false);
     await history.json(['rollback', '--to', '1']);
     expect(await history.json(['audit'])).toMatchObject({ ok: true, findings: [] });
@@ -42,7 +42,7 @@ describe('nothing is wrong', () => {
       run: history.run,
       ok: true,
       branch: `orch/${history.run}`,
-      checkpoints: 5,
+      checkpoints: 6,
       live: true,
       // The wave that failed was sealed anew since: its ref went with its checkpoint.
       findings: [],
@@ -67,7 +67,7 @@ describe('nothing is wrong', () => {
         run,
         ok: true,
         branch: `origin/orch/${run}`,
-        checkpoints: 3,
+        checkpoints: 4,
         live: false,
         findings: [],
       },

@@ -92,15 +92,17 @@ describe('a run that was accepted', () => {
 });
 
 describe('kept, and named', () => {
-  test('a run that failed, however old', async () => {
+  test('what a run left that failed, however old; its record is on its branch', async () => {
     using history = await makeHistory({ fails: true });
-    const report = await gcLater(history.repository, 1000);
-    expect(namesOf(report.removed)).toEqual([]);
-    expect(report.kept.map(({ name }) => name)).toEqual([
-      `refs/orch/attempts/${history.run}/three/1`,
-      `refs/orch/sealed/${history.run}/3`,
-      history.run,
-    ]);
+    const { repository, run } = history;
+    const left = [`refs/orch/attempts/${run}/three/1`, `refs/orch/sealed/${run}/3`];
+    expect(namesOf((await gcLater(repository, 6)).removed)).toEqual([]);
+    const report = await gcLater(repository, 1000);
+    expect(namesOf(report.removed)).toEqual([`run ${run}`]);
+    expect(report.kept.map(({ name }) => name)).toEqual(left);
+    const shown = await history.json(['show', run]);
+    expect(shown).toMatchObject({ status: 'failed', source: 'git' });
+    expect((await gcLater(repository, 1000)).kept.map(({ name }) => name)).toEqual(left);
   });
 
   test('a run whose branch is gone: its files are the only copy', async () => {

@@ -6,6 +6,7 @@
 import { isLeaf } from '../../src/plan/graph.ts';
 import type { Plan, PlanNode } from '../../src/plan/plan.ts';
 import type {
+  CheckpointStarted,
   GateFinished,
   GateStarted,
   RunEvent,
@@ -70,7 +71,10 @@ export class Laws {
   #standsAt: number | undefined;
   #open: { readonly wave: number } | undefined;
   #lastCommit: string | null = null;
+  readonly #checkpointed = new Set<number>();
   #lastWave = -1;
+  /** Of the run, as the newest checkpoint tells it. */
+  #lastStatus = 'running';
 
   constructor(workflow: Workflow, plan: Plan) {
     this.#workflow = workflow;
@@ -132,12 +136,13 @@ export class Laws {
       case 'gate.finished':
         return this.#gateFinished(event);
       case 'checkpoint.started':
-        return this.#checkpointStarted(event.wave, event.parent);
+        return this.#checkpointStarted(event);
       case 'checkpoint.created':
         if (this.#open?.wave !== event.wave) fail(`checkpoint ${event.wave} was never started`);
         this.#open = undefined;
         this.#lastCommit = event.commit;
         this.#lastWave = event.wave;
+        this.#checkpointed.add(event.wave);
         return;
       case 'wave.finished':
         this.#wave(event.wave).status = event.status;
@@ -495,11 +500,20 @@ export class Laws {
     if (isDue && retry_at === undefined) fail(`the gate ${name} is not tried again`);
   }
 
-  #checkpointStarted(index: number, parent: string | null): void {
+  #checkpointStarted({ wave: index, parent, status, closing }: CheckpointStarted): void {
     const wave = this.#wave(index);
-    if (wave.status !== 'sealed') fail(`wave ${index} is checkpointed, and is ${wave.status}`);
     if (this.#open) fail('two checkpoints at once');
     if (parent !== this.#lastCommit) fail(`checkpoint ${index} leaves the chain`);
+    this.#lastStatus = status;
+    if (closing) {
+      if (!this.#checkpointed.has(index)) fail(`the end is recorded on wave ${index}`);
+      for (const step of this.#steps.values())
+        if (!ENDED.includes(step.status))
+          fail(`the end is recorded while ${step.id} is ${step.status}`);
+      this.#open = { wave: index };
+      return;
+    }
+    if (wave.status !== 'sealed') fail(`wave ${index} is checkpointed, and is ${wave.status}`);
     if (index > this.#lastWave + 1) fail(`checkpoint ${index} after ${this.#lastWave}`);
     wave.status = 'checkpointing';
     wave.behind = true;
@@ -516,6 +530,8 @@ export class Laws {
     if (status !== wanted) fail(`the run ends as ${status}, and is ${wanted}`);
     const undone = this.#waves.slice(1).some((wave) => wave.status !== 'passed');
     if (status === 'passed' && undone) fail('the run passes before all waves have');
+    const isRecorded = this.#lastCommit === null || this.#lastStatus === status;
+    if (!isRecorded) fail(`the run ends as ${status}, and git says ${this.#lastStatus}`);
   }
 
   /** After a failure nobody waits for a person but what cleans up. */

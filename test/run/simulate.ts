@@ -32,7 +32,14 @@ import { mayRetry } from '../../src/run/judge.ts';
 import { popHeap, pushHeap } from '../../src/run/ready-queue.ts';
 import { retryDelayMs } from '../../src/run/retry.ts';
 import { wavesToRedo } from '../../src/run/set-back.ts';
-import { gateKey, gateOf, type RunState, stepStateOf, waveOf } from '../../src/run/state.ts';
+import {
+  gateKey,
+  gateOf,
+  type RunState,
+  standingCheckpoint,
+  stepStateOf,
+  waveOf,
+} from '../../src/run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../../src/run/verdict.ts';
 import { canonicalState } from './canonical-state.ts';
 import { Laws } from './laws.ts';
@@ -403,10 +410,16 @@ class World {
       case 'gate':
         return this.#startGate(command.wave, command.gate.name, command.gate.attempts.length + 1);
       case 'checkpoint': {
-        const { wave, status } = command;
-        const tree = waveOf(this.#state, wave).sealed?.tree ?? '';
-        const parent = this.#state.checkpoints.at(-1)?.commit ?? null;
-        this.#record({ type: 'checkpoint.started', wave, tree, parent, status });
+        const { wave, status, closing } = command;
+        const sealed = closing ? standingCheckpoint(this.#state) : waveOf(this.#state, wave).sealed;
+        this.#record({
+          type: 'checkpoint.started',
+          wave,
+          tree: sealed?.tree ?? '',
+          parent: this.#state.checkpoints.at(-1)?.commit ?? null,
+          status,
+          ...(closing && { closing }),
+        });
         this.#effects.push(() => this.#makeCheckpoint());
         return;
       }

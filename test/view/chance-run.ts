@@ -253,7 +253,9 @@ class Course {
       }
       case 'checkpoint': {
         const { wave, status } = command;
-        this.#record({ type: 'checkpoint.started', wave, tree: `t${wave}`, parent: 'c0', status });
+        const closing = command.closing && { closing: command.closing };
+        const tree = `t${wave}`;
+        this.#record({ type: 'checkpoint.started', wave, tree, parent: 'c0', status, ...closing });
         return this.#record({ type: 'checkpoint.created', wave, commit: `c${wave}` });
       }
       case 'skip-rest':

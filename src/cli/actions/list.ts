@@ -80,7 +80,8 @@ async function overviewOfTip(
 ): Promise<CommittedOverview> {
   const { message, committedAt } = await git.readCommit(tip);
   const trailers = readTrailers(message);
-  const [, workflow = ''] = /^orch: (.*) wave \d+\/\d+$/.exec(message.split('\n')[0] ?? '') ?? [];
+  const [, workflow = ''] =
+    /^orch: (.*) wave \d+\/\d+(?:, then \w+)?$/.exec(message.split('\n')[0] ?? '') ?? [];
   return {
     run,
     workflow,
