@@ -15,6 +15,7 @@ const PAGES = [
   'ARCHITECTURE.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'docs/guide.md',
   '.orch/project.md',
 ];
 
@@ -39,7 +40,7 @@ function commandLinesIn(text: string): string[] {
     .map((line) => line.replace(/^\$ /, ''));
   return [...typed, ...codeIn(text)]
     .map((line) => line.replace(/\s+#.*$/, ''))
-    .flatMap((line) => line.split(/ && | & |; /))
+    .flatMap((line) => line.split(/ && | & | \| |; /))
     .map((line) => line.trim());
 }
 
