@@ -125,3 +125,11 @@ describe('ARCHITECTURE.md', () => {
     expect(missing.filter((room) => !planned.includes(room))).toEqual([]);
   });
 });
+
+test.each(['events.md', 'keys.md'])('docs/reference/%s says of everything what it is', (page) => {
+  const rows = read(`docs/reference/${page}`).match(/^\| `.*$/gm) ?? [];
+  // Of keys the fourth of five cells, of events the last of three.
+  const whats = rows.map((row) => row.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  expect(rows.length).toBeGreaterThan(80);
+  expect(whats.filter((cells) => cells[page === 'keys.md' ? 4 : 3] === '')).toEqual([]);
+});
