@@ -91,6 +91,21 @@ test('only what is not committed yet is to be committed, from where the user sta
   expect(await next()).toEqual([first, ...others]);
 });
 
+test.for([
+  {
+    name: 'inside of the repository',
+    target: 'settings',
+    first: 'git add settings .gitattributes',
+  },
+  { name: 'outside of it', target: '../elsewhere', first: 'git add .gitattributes' },
+])('where .orch is a link to a folder $name, what git sees is to be committed', async (sample) => {
+  const repository = makeSample({ [`${sample.target}/notes`]: '' });
+  symlinkSync(sample.target, repository.path('.orch'));
+  const { document } = await runOrchJson(['init'], { cwd: repository.top });
+  const next = [`${sample.first} && git commit -m "Add orch"`, 'orch plan check', 'orch run check'];
+  expect(document).toMatchObject({ next });
+});
+
 test('in a folder it says where the files went, and takes the commands of that folder', async () => {
   const repository = makeSample({ 'apps/api/Makefile': 'test:\n\ttouch tested\n' });
   repository.commitAll('as it is');

@@ -27,13 +27,21 @@ export async function initCommand(context: CliContext): Promise<void> {
   const folder = relative(root, realpathSync(context.cwd));
   const searchPath = (context.env['PATH'] ?? '').split(delimiter).filter((each) => each !== '');
   const report = initRepository(ports.files, { root, folder, searchPath });
-  const paths = report.files.map(({ path }) => path);
-  const commit = commitCommand(await uncommittedPaths(git, paths), relative(folder, ''));
+  const commit = commitCommand(
+    await uncommittedPaths(git, pathsForGit(root, report)),
+    relative(folder, ''),
+  );
   const made = { ...report, root, folder, next: [...commit, PLAN, RUN] };
   context.printResult(
     () => describe(made),
     () => render(made),
   );
+}
+
+/** Where git finds the files: .orch may be a symbolic link, perhaps to a place that git does not see. */
+function pathsForGit(root: string, { files }: InitReport): string[] {
+  const paths = files.map(({ path }) => relative(root, realpathSync(join(root, path))));
+  return paths.filter((path) => !path.startsWith('..'));
 }
 
 /** A run that begins on uncommitted files is not accepted without being asked: so commit first. */
