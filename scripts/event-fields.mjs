@@ -10,6 +10,7 @@ import { projectRoot } from './build.mjs';
 /** @typedef {{ name: string, type: string, optional: boolean, comment: string }} Field */
 
 const EVENTS_FILE = join(projectRoot, 'src', 'run', 'events.ts');
+const SHAPES_FILE = join(projectRoot, 'src', 'run', 'event-shapes.ts');
 
 /**
  * @returns {{ byType: Map<string, Field[]>, shapes: Map<string, string> }} fields by event type, without `type`
@@ -23,14 +24,23 @@ export function readEventFields() {
     module: ts.ModuleKind.NodeNext,
   });
   const checker = program.getTypeChecker();
-  const file = program.getSourceFile(EVENTS_FILE);
-  if (file === undefined) throw new Error(`${EVENTS_FILE} is not there`);
+  const file = sourceFile(program, EVENTS_FILE);
   /** @type {Map<string, Field[]>} */
   const byType = new Map();
   for (const member of unionMembers(checker, file)) {
     byType.set(typeWord(checker, member), fieldsOf(checker, member));
   }
-  return { byType, shapes: shapesIn(file, [...byType.values()].flat()) };
+  return {
+    byType,
+    shapes: shapesIn([file, sourceFile(program, SHAPES_FILE)], [...byType.values()].flat()),
+  };
+}
+
+/** @param {ts.Program} program @param {string} path */
+function sourceFile(program, path) {
+  const file = program.getSourceFile(path);
+  if (file === undefined) throw new Error(`${path} is not there`);
+  return file;
 }
 
 /** @param {ts.TypeChecker} checker @param {ts.SourceFile} file */
@@ -72,13 +82,14 @@ function fieldsOf(checker, event) {
 }
 
 /**
- * Declarations in the same file that fields name, and those that these name in turn.
- * @param {ts.SourceFile} file
+ * Declarations in these files that fields name, and those that these name in turn.
+ * @param {ts.SourceFile[]} files
  * @param {Field[]} fields
  */
-function shapesIn(file, fields) {
+function shapesIn(files, fields) {
   const declared = new Map(
-    file.statements
+    files
+      .flatMap(({ statements }) => [...statements])
       .filter((node) => ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))
       .map((node) => [node.name.text, node.getText().replace(/^export /, '')]),
   );

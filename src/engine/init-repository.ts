@@ -18,6 +18,8 @@ import {
 export interface InitRequest {
   /** Top of the work tree. */
   readonly root: string;
+  /** Where the user stands, from the top; '' is the top. */
+  readonly folder: string;
   /** Folders of PATH. */
   readonly searchPath: readonly string[];
 }
@@ -35,7 +37,7 @@ export interface InitReport {
 /** @throws OrchError ORCH_IN_THE_WAY when a file stands where a folder must be */
 export function initRepository(files: FilesPort, request: InitRequest): InitReport {
   const { root } = request;
-  const detected = detectCommands(factsOf(files, request));
+  const detected = detectCommands(factsOf(files, request), request.folder);
   const workflow = ['.orch/workflows/check.yml', '.orch/workflows/check.yaml'].find((path) =>
     files.exists(join(root, path)),
   );
@@ -84,10 +86,12 @@ function registerMergeAttribute(files: FilesPort, root: string): 'created' | 'ke
 const MAX_TEXT_BYTES = 1024 * 1024;
 
 function factsOf(files: FilesPort, { root, searchPath }: InitRequest): RepositoryFacts {
-  const names = files.list(root);
+  const list = (path: string) => files.list(join(root, path));
+  const names = list('');
   return {
     names: new Set(names),
-    folders: names.filter((name) => name !== '.git' && files.list(join(root, name)).length > 0),
+    folders: names.filter((name) => name !== '.git' && list(name).length > 0),
+    list,
     text: (path) =>
       (files.size(join(root, path)) ?? 0) > MAX_TEXT_BYTES
         ? undefined

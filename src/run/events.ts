@@ -7,163 +7,182 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { MatrixValues } from '../workflow/workflow.ts';
+import type {
+  CacheUse,
+  Failure,
+  LeftOutFile,
+  Resources,
+  RunEndStatus,
+  StepEndStatus,
+  Usage,
+} from './event-shapes.ts';
+
+export type {
+  CacheUse,
+  Failure,
+  FailureKind,
+  LeftOutFile,
+  Resources,
+  RunEndStatus,
+  StepEndStatus,
+  Usage,
+} from './event-shapes.ts';
 
 /** Version of the event format; a record with a larger one is from a newer orch. */
 export const EVENT_VERSION = 1;
-
-export type StepEndStatus = 'passed' | 'failed' | 'cancelled';
-export type RunEndStatus = 'passed' | 'failed' | 'cancelled';
-
-export type FailureKind =
-  | 'exit'
-  | 'timeout'
-  | 'stall'
-  | 'signal'
-  | 'missing_output'
-  | 'bad_output'
-  | 'expression'
-  | 'rejected'
-  | 'unavailable'
-  | 'crash'
-  | 'interrupted'
-  | 'cancelled'
-  | 'child';
-
-export interface Failure {
-  readonly kind: FailureKind;
-  readonly message: string;
-}
-
-export interface Resources {
-  /** CPU seconds of the whole process tree. */
-  readonly cpu_s: number;
-  /** Largest sum of resident memory seen; null when the work ended before the first look at it. */
-  readonly max_rss_bytes: number | null;
-}
-
-/** Money and tokens; zero for commands. */
-export interface Usage {
-  readonly usd: number;
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-}
-
-/** How the cache was used, and why it could not be. */
-export interface CacheUse {
-  readonly hit: boolean;
-  readonly key: string;
-  readonly reason: string;
-}
-
-export interface LeftOutFile {
-  readonly path: string;
-  readonly reason: string;
-  readonly size_bytes?: number;
-}
 
 interface Body<T extends string> {
   readonly type: T;
 }
 interface OfWave<T extends string> extends Body<T> {
+  /** Number of the wave, from 1; 0 stands for what was there before the run. */
   readonly wave: number;
 }
 interface OfAttempt<T extends string> extends OfWave<T> {
+  /** Id of the step: `test`, of a matrix `test(20)`, of a nested workflow `release/test`. */
   readonly step: string;
+  /** Number of the attempt, from 1. */
   readonly attempt: number;
 }
 interface OfGate<T extends string> extends OfWave<T> {
+  /** Name of the gate; of a nested workflow `release/tests`. */
   readonly gate: string;
+  /** Number of the attempt in this wave, from 1. */
   readonly attempt: number;
 }
 
 export interface RunStarted extends Body<'run.started'> {
+  /** Id of the run. */
   readonly run: string;
+  /** Name of the workflow. */
   readonly workflow: string;
+  /** HEAD when it began; null in a repository without commits. */
   readonly base: Oid | null;
+  /** Number of the process that drives the run. */
   readonly epoch: number;
+  /** Id that the system gave to this boot. */
   readonly boot: string;
 }
 export interface RunResumed extends Body<'run.resumed'> {
+  /** Number of the process that drives the run; each has a larger one. */
   readonly epoch: number;
+  /** Another one than before means that the machine was started anew. */
   readonly boot: string;
   /** Failed and cancelled steps, and those skipped because of them, start anew. */
   readonly retry_failed: boolean;
 }
 export interface KeeperStarted extends Body<'keeper.started'> {
+  /** Number of its place among those that run at once. */
   readonly slot: number;
+  /** Its process id. */
   readonly pid: number;
   /** Start time of the process as the kernel counts it. */
   readonly start: string;
 }
 export interface RequestReceived extends Body<'request.received'> {
+  /** What somebody asked for. */
   readonly request: 'approve' | 'reject' | 'cancel';
+  /** The step that waits; absent for `cancel`. */
   readonly step?: string;
+  /** Why, in the words of who asked. */
   readonly message?: string;
 }
 export interface PlanExpanded extends Body<'plan.expanded'> {
+  /** The step as it stands in the file. */
   readonly step: string;
+  /** Its instances, in the order of the matrix. */
   readonly instances: readonly { readonly id: string; readonly values: MatrixValues }[];
 }
 /** The user took a changed workflow file into a run that had begun. */
 export interface PlanChanged extends Body<'plan.changed'> {
   /** File beside run.json that holds the new frozen workflow and plan. */
   readonly frozen: string;
+  /** Steps that are new. */
   readonly added: readonly string[];
+  /** Steps that are gone. */
   readonly removed: readonly string[];
+  /** Steps whose work is another one now. */
   readonly changed: readonly string[];
 }
 export interface WaveStarted extends OfWave<'wave.started'> {
+  /** Ids of its steps. */
   readonly steps: readonly string[];
 }
 export interface StepStarted extends OfAttempt<'step.started'> {
-  /** The keeper that has it; absent for nested workflows and cache hits. */
+  /** The keeper that has it; absent when it failed before it had one. */
   readonly slot?: number;
 }
 export interface StepWaiting extends OfAttempt<'step.waiting'> {
+  /** What it waits for. */
   readonly reason: 'approval';
+  /** The question to the person who decides. */
   readonly message: string;
   /** ISO 8601; wall clock, because a wait outlives the process. */
   readonly until?: string;
 }
 export interface StepFinished extends OfAttempt<'step.finished'> {
+  /** How the attempt ended. */
   readonly status: StepEndStatus;
+  /** 128 + n for signal n; null when there was no process, or nobody knows. */
   readonly exit_code: number | null;
+  /** From start to end, in seconds. */
   readonly duration_s: number;
+  /** What it spent. */
   readonly usage: Usage;
+  /** What it wrote to $ORCH_OUTPUT, by name. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** What it took of the machine; null when that is not known. */
   readonly resources: Resources | null;
+  /** Why it did not pass. */
   readonly failure?: Failure;
+  /** Only of steps with `cache`. */
   readonly cache?: CacheUse;
-  /** The pinned attempt. */
+  /** Ref that holds the files as a failed attempt left them; null when nothing was pinned. */
   readonly ref?: string | null;
+  /** The commit that `ref` points to. */
   readonly commit?: Oid | null;
   /** ISO 8601; there will be another attempt then. */
   readonly retry_at?: string;
 }
 export interface StepSkipped extends OfWave<'step.skipped'> {
+  /** Id of the step. */
   readonly step: string;
+  /** Its condition, its needs, a failure elsewhere, the workflow around it, an empty list, a cancellation. */
   readonly reason: 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
+  /** The same in words: the condition, or the need that stood in the way. */
   readonly detail: string;
 }
 export interface WaveSealed extends OfWave<'wave.sealed'> {
+  /** Holds the tree until the checkpoint does. */
   readonly commit: Oid;
+  /** The work tree as it was, with what git knows or would add. */
   readonly tree: Oid;
+  /** What is not in the tree though git would add it. */
   readonly left_out: readonly LeftOutFile[];
 }
 export interface GateStarted extends OfGate<'gate.started'> {
+  /** The keeper that has it; absent when it failed before it had one. */
   readonly slot?: number;
 }
 export interface GateFinished extends OfGate<'gate.finished'> {
+  /** How the attempt ended. */
   readonly status: StepEndStatus;
+  /** 128 + n for signal n; null when there was no process, or nobody knows. */
   readonly exit_code: number | null;
+  /** From start to end, in seconds. */
   readonly duration_s: number;
+  /** Why it did not pass. */
   readonly failure?: Failure;
+  /** Only of gates with `cache`. */
   readonly cache?: CacheUse;
+  /** ISO 8601; there will be another attempt then. */
   readonly retry_at?: string;
 }
 /** The last event of a journal segment; the checkpoint holds everything up to it. */
 export interface CheckpointStarted extends OfWave<'checkpoint.started'> {
+  /** The work tree of the sealed wave; the commit adds the run's own files. */
   readonly tree: Oid;
+  /** What it will stand on; null for the first in a repository without commits. */
   readonly parent: Oid | null;
   /** Status of the run as the checkpoint's trailer will tell it. */
   readonly status: 'running' | RunEndStatus;
@@ -171,39 +190,50 @@ export interface CheckpointStarted extends OfWave<'checkpoint.started'> {
   readonly closing?: true;
 }
 export interface CheckpointCreated extends OfWave<'checkpoint.created'> {
+  /** The checkpoint. */
   readonly commit: Oid;
 }
 export interface WaveFinished extends OfWave<'wave.finished'> {
+  /** How its steps and gates came out. */
   readonly status: RunEndStatus;
 }
 /** The wave and its steps are to be done again, because the work tree was taken back before it. */
 export type WaveInvalidated = OfWave<'wave.invalidated'>;
 export interface RollbackStarted extends Body<'rollback.started'> {
+  /** The wave whose checkpoint is wanted; 0 is before the run. */
   readonly to: number;
+  /** That checkpoint. */
   readonly target: Oid;
-  /** Holds the work tree as it was. */
+  /** Ref that holds the work tree as it was. */
   readonly rescue: string;
+  /** The commit that `rescue` points to. */
   readonly rescue_commit: Oid;
   /** Who wanted it: `orch rollback` (also when absent), or `on_failure: rollback`. */
   readonly by?: 'command' | 'on_failure';
 }
 export interface RollbackDone extends Body<'rollback.done'> {
+  /** The wave at which the work tree stands. */
   readonly to: number;
+  /** The checkpoint of that wave. */
   readonly restored: Oid;
 }
 export interface RunWaiting extends Body<'run.waiting'> {
+  /** Ids of the steps that wait for a person. */
   readonly steps: readonly string[];
 }
 /** Stopped by a signal; everything that ran was stopped too, and starts again on resume. */
 export interface RunInterrupted extends Body<'run.interrupted'> {
+  /** Its name: `SIGINT`. */
   readonly signal: string;
 }
 export interface RunFinished extends Body<'run.finished'> {
+  /** How the run ended. */
   readonly status: RunEndStatus;
 }
 export type AcceptHow = 'merge' | 'squash' | 'ff';
 /** Everything that an interrupted accept needs to be finished; the branch is about to move. */
 export interface AcceptStarted extends Body<'accept.started'> {
+  /** As a merge, as one commit, or by winding the branch forward. */
   readonly how: AcceptHow;
   /** What the branch will stand at. */
   readonly commit: Oid;
@@ -211,12 +241,15 @@ export interface AcceptStarted extends Body<'accept.started'> {
   readonly head: Oid | null;
   /** The checkpoint that is brought. */
   readonly brought: Oid;
-  /** Holds the index as it was; its second parent, the work tree. */
+  /** Ref that holds the index as it was; its second parent, the work tree. */
   readonly rescue: string;
+  /** The commit that `rescue` points to. */
   readonly rescue_commit: Oid;
 }
 export interface RunAccepted extends Body<'run.accepted'> {
+  /** As a merge, as one commit, or by winding the branch forward. */
   readonly how: AcceptHow;
+  /** What the branch stands at. */
   readonly commit: Oid;
   /** Null when nothing had to be moved: the branch had it already. */
   readonly rescue: string | null;

@@ -47,8 +47,12 @@ const AgentSchema = z.looseObject({
 });
 
 const LimitsSchema = z.looseObject({
-  memory: optional(Size, 'Most memory of one step with all its processes.', { example: '2G' }),
-  time: optional(Duration, 'Longest time of one step.', { example: '30m' }),
+  memory: optional(Size, 'Most memory of one step with all its processes. Not in force yet.', {
+    example: '2G',
+  }),
+  time: optional(Duration, 'Longest time of one step. Not in force yet: use defaults.timeout.', {
+    example: '30m',
+  }),
 });
 
 export const ConfigSchema = z.strictObject({
@@ -77,10 +81,14 @@ export const ConfigSchema = z.strictObject({
     'Settings for steps of workflows that set nothing themselves.',
     { example: { timeout: '20m' } },
   ),
-  agents: optional(z.record(Name, AgentSchema), 'Agents by name.', {
-    default: {},
-    example: { coder: { cli: 'codex' } },
-  }),
+  agents: optional(
+    z.record(Name, AgentSchema),
+    'Agents by name, for steps that cannot be run yet.',
+    {
+      default: {},
+      example: { coder: { cli: 'codex' } },
+    },
+  ),
   worktree: optional(
     z.strictObject({
       root: optional(Words, 'Folder for worktrees of isolated runs.', {
@@ -88,10 +96,12 @@ export const ConfigSchema = z.strictObject({
         example: '~/worktrees',
       }),
     }),
-    'Where isolated runs work.',
+    'Where isolated runs work, which are not there yet.',
     { example: { root: '~/worktrees' } },
   ),
-  limits: optional(LimitsSchema, 'Limits of every step.', { example: { memory: '2G' } }),
+  limits: optional(LimitsSchema, 'Limits of every step. Read and checked; not in force yet.', {
+    example: { memory: '2G' },
+  }),
 });
 
 export interface StrategyConfig {

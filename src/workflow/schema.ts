@@ -49,7 +49,9 @@ const InputSchema = z.strictObject({
 });
 
 const McpCallSchema = z.strictObject({
-  server: required(Name, 'Name of an MCP server, or auto (learned).', { example: 'docs' }),
+  server: required(Name, 'Name of an MCP server, or auto. Such steps cannot be run yet.', {
+    example: 'docs',
+  }),
   tool: required(Words, 'Name of the tool.', { example: 'search' }),
   arguments: optional(
     z.record(z.string(), z.json()),
@@ -101,7 +103,9 @@ export const StepSchema = z.strictObject({
     'Shell script, run with `sh -c`. Values reach it through env, never through expressions.',
     { example: 'npm test' },
   ),
-  agent: optional(Words, 'Name of an agent, or auto (learned).', { example: 'claude' }),
+  agent: optional(Words, 'Name of an agent, or auto. Such steps cannot be run yet.', {
+    example: 'claude',
+  }),
   persona: optional(Words, 'Who the agent should be.', { example: 'architect' }),
   prompt: optional(Words, 'What the agent should do; may hold expressions.', {
     example: 'Design search.',
@@ -153,10 +157,18 @@ export const StepSchema = z.strictObject({
     'Skips the step when its command, its environment and everything it reads are unchanged.',
     { default: false, example: true },
   ),
-  estimate: optional(Duration, 'How long the step takes; learned when absent.', { example: '8m' }),
-  category: optional(Words, 'Kind of work, for learning; the id of the step when absent.', {
-    example: 'implement',
-  }),
+  estimate: optional(
+    Duration,
+    'How long the step takes, for the plan; when absent a command counts as 1m, an agent as 5m, an MCP step as 10s, an approval as nothing.',
+    { example: '8m' },
+  ),
+  category: optional(
+    Words,
+    'Kind of work; the id of the step when absent. For learning from past runs, which is not there yet.',
+    {
+      example: 'implement',
+    },
+  ),
   wave: optional(
     z.int().min(1).max(10_000),
     "The author's own cut: the wave in which the step runs.",
@@ -207,7 +219,11 @@ const GateSchema = z.strictObject({
     'Takes the last result when the command, its environment and what it reads are unchanged.',
     { default: false, example: true },
   ),
-  estimate: optional(Duration, 'How long the gate takes; learned when absent.', { example: '2m' }),
+  estimate: optional(
+    Duration,
+    'How long the gate takes, for the choice of where waves end; when absent it counts as nothing.',
+    { example: '2m' },
+  ),
 });
 
 const BudgetSchema = z.strictObject({
@@ -275,7 +291,7 @@ export const WorkflowSchema = z.strictObject({
   ),
   workspace: optional(
     z.enum(['in-place', 'isolated']),
-    'Where steps work: in your checkout, or each in a worktree of its own.',
+    'Where steps work: in your checkout, or each in a worktree of its own, which cannot be run yet.',
     { default: 'in-place', example: 'isolated' },
   ),
   concurrency: optional(
@@ -306,9 +322,13 @@ export const WorkflowSchema = z.strictObject({
     default: {},
     example: { NODE_ENV: 'test' },
   }),
-  budget: optional(BudgetSchema, 'What the run may spend; it waits when that is spent.', {
-    example: { usd: 5, time: '2h' },
-  }),
+  budget: optional(
+    BudgetSchema,
+    'What the run may spend. Read and checked; nothing holds a run to it yet.',
+    {
+      example: { usd: 5, time: '2h' },
+    },
+  ),
   pools: optional(z.record(Name, z.int().positive()), 'Named resources with their sizes.', {
     default: {},
     example: { gpu: 1 },
@@ -320,9 +340,13 @@ export const WorkflowSchema = z.strictObject({
   defaults: optional(DefaultsSchema, 'Settings for steps that set nothing themselves.', {
     example: { timeout: '20m' },
   }),
-  conflicts: optional(ConflictsSchema, 'How merge conflicts of isolated steps are settled.', {
-    example: { policy: 'ours' },
-  }),
+  conflicts: optional(
+    ConflictsSchema,
+    'How merge conflicts of isolated steps are settled, which cannot be run yet.',
+    {
+      example: { policy: 'ours' },
+    },
+  ),
   steps: required(
     z.record(Name, StepSchema),
     'The steps by id, in the order in which people should read them.',
@@ -332,7 +356,7 @@ export const WorkflowSchema = z.strictObject({
     default: [],
     example: [{ name: 'tests', run: 'npm test' }],
   }),
-  notify: optional(NotifySchema, 'Who is told of what.', {
+  notify: optional(NotifySchema, 'Who is told of what. Read and checked; nobody is told yet.', {
     example: { on: ['failed'], to: ['slack'] },
   }),
 });

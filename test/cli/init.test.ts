@@ -1,6 +1,6 @@
 /** `orch init` in real repositories: what it makes runs there, and nothing of the user's is changed. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
@@ -55,13 +55,112 @@ describe('the first workflow is planned and passes', () => {
   });
 });
 
+test('what it advises goes through to the accepted result', async () => {
+  const repository = makeSample(MAKE);
+  repository.commitAll('as it is');
+  const { document } = await runOrchJson(['init'], { cwd: repository.top });
+  const { next } = document as { next: string[] };
+  expect(next).toEqual([
+    'git add .orch .gitattributes && git commit -m "Add orch"',
+    'orch plan check',
+    'orch run check',
+  ]);
+  typeAt(repository.top, next[0] ?? '');
+  expect(repository.git('status', '--porcelain')).toBe('');
+  expect(await runToEnd(repository, 'run', 'check')).toMatchObject({ code: 0 });
+  expect(await runOrchJson(['accept'], { cwd: repository.top })).toMatchObject({ code: 0 });
+});
+
+function typeAt(folder: string, command: string): string {
+  return execFileSync('sh', ['-c', command], { cwd: folder }).toString();
+}
+
+test('only what is not committed yet is to be committed, from where the user stands', async () => {
+  const repository = makeSample({ 'docs/a.md': '', 'docs/b.md': '' });
+  const next = async () => {
+    const { document } = await runOrchJson(['init'], { cwd: repository.path('docs') });
+    return (document as { next: string[] }).next;
+  };
+  repository.write('.gitattributes', '.orch/** merge=orch\n* text=auto eol=crlf\n');
+  repository.commitAll('as it is');
+  const [first = '', ...others] = await next();
+  expect(first).toBe('git add ../.orch && git commit -m "Add orch"');
+  typeAt(repository.path('docs'), first);
+  expect(await next()).toEqual(others);
+  repository.write('.orch/config.yaml', 'concurrency: 3\n');
+  expect(await next()).toEqual([first, ...others]);
+});
+
+test.for([
+  {
+    name: 'inside of the repository',
+    target: 'settings',
+    first: 'git add settings .gitattributes',
+  },
+  { name: 'outside of it', target: '../elsewhere', first: 'git add .gitattributes' },
+])('where .orch is a link to a folder $name, what git sees is to be committed', async (sample) => {
+  const repository = makeSample({ [`${sample.target}/notes`]: '' });
+  symlinkSync(sample.target, repository.path('.orch'));
+  const { document } = await runOrchJson(['init'], { cwd: repository.top });
+  const next = [`${sample.first} && git commit -m "Add orch"`, 'orch plan check', 'orch run check'];
+  expect(document).toMatchObject({ next });
+});
+
+test('in a folder it says where the files went, and takes the commands of that folder', async () => {
+  const repository = makeSample({ 'apps/api/Makefile': 'test:\n\ttouch tested\n' });
+  repository.commitAll('as it is');
+  const { stdout } = await runOrch(['init'], { cwd: repository.path('apps/api') });
+  expect(stdout).toContain(`at the top of the repository, ${repository.top}:\n`);
+  expect(stdout).toContain('  test: cd apps/api && make test (apps/api/Makefile)\n');
+  expect(await runToEnd(repository, 'run', 'check')).toMatchObject({ code: 0 });
+  expect(existsSync(repository.path('apps/api/tested'))).toBe(true);
+});
+
+test('the packages of a workspace of npm are tested', async () => {
+  const repository = makeSample({
+    'package.json': '{"private":true,"workspaces":["packages/*"]}',
+    'packages/a/package.json':
+      '{"name":"a","version":"1.0.0","scripts":{"test":"node -e 0 > tested"}}',
+    'packages/b/package.json': '{"name":"b","version":"1.0.0"}',
+  });
+  repository.commitAll('as it is');
+  const { stdout } = await runOrch(['init'], { cwd: repository.top });
+  expect(stdout).toContain('--workspaces --if-present (package.json in packages/a)');
+  expect(await runToEnd(repository, 'run', 'check')).toMatchObject({ code: 0 });
+  expect(existsSync(repository.path('packages/a/tested'))).toBe(true);
+});
+
+describe('conflict-markers', () => {
+  const CONFLICT = 'a\n<<<<<<< HEAD\nb\n=======\nc\n>>>>>>> topic\n';
+  test.for([
+    { name: 'fails on a conflict that was committed', text: CONFLICT, status: 'failed' },
+    { name: 'passes a quotation', text: '>>>>>>> as they wrote\n', status: 'passed' },
+  ])('$name', async ({ text, status }) => {
+    const repository = makeSample({ 'notes.md': text });
+    await runOrch(['init'], { cwd: repository.top });
+    repository.commitAll('all of it');
+    const { summary } = await runToEnd(repository, 'run', 'check');
+    expect(summary.status).toBe(status);
+  });
+});
+
+test('a step that fails does not cancel the others', async () => {
+  const repository = makeSample({ Makefile: 'lint:\n\tfalse\nbuild:\n\ttrue\n' });
+  await runOrch(['init'], { cwd: repository.top });
+  repository.commitAll('all of it');
+  const { summary } = await runToEnd(repository, 'run', 'check', '--concurrency', '1');
+  expect(summary.steps).toMatchObject({ passed: 1, failed: 1, cancelled: 0 });
+});
+
 test('people read what was made, what it runs, and what to type next', async () => {
   const repository = makeSample(MAKE);
   const { stdout, code } = await runOrch(['init'], { cwd: repository.top });
   expect(code).toBe(0);
   expect(stdout).toContain('created   .orch/workflows/check.yaml\n');
-  expect(stdout).toContain('  test: make test\n');
-  expect(stdout).toContain('next: orch plan check');
+  expect(stdout).toContain('  test: make test (Makefile)\n');
+  expect(stdout).toContain('next: git add .orch .gitattributes && git commit');
+  expect(stdout).toContain('      orch plan check ');
+  expect(stdout).toMatch(/\.gitattributes marks .* until git knows one, it merges them as text/);
 });
 
 test('done again, it keeps everything, also from a folder below', async () => {

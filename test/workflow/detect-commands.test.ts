@@ -12,16 +12,27 @@ import {
 } from '../../src/workflow/first/write-files.ts';
 import { loadWorkflow } from '../../src/workflow/load.ts';
 
-/** @param files path -> text @param programs on PATH; all when absent */
-function detectIn(files: Readonly<Record<string, string>>, programs?: readonly string[]): Detected {
+/** @param files path -> text @param programs on PATH; all when absent @param folder where the user stands */
+function detectIn(
+  files: Readonly<Record<string, string>>,
+  programs?: readonly string[],
+  folder = '',
+): Detected {
   const paths = Object.keys(files);
-  return detectCommands({
-    names: new Set(paths.map((path) => path.split('/')[0] ?? '')),
-    folders: [...new Set(paths.flatMap((path) => path.split('/').slice(0, -1).slice(0, 1)))],
-    text: (path) => (Object.hasOwn(files, path) ? files[path] : undefined),
-    hasFile: (path) => Object.hasOwn(files, path),
-    hasProgram: (name) => programs?.includes(name) ?? true,
-  });
+  const list = (above: string) => {
+    const start = above === '' ? '' : `${above}/`;
+    const below = paths.filter((path) => path.startsWith(start));
+    return [...new Set(below.map((path) => path.slice(start.length).split('/')[0] ?? ''))];
+  };
+  const facts = {
+    names: new Set(list('')),
+    folders: list('').filter((name) => list(name).length > 0),
+    list,
+    text: (path: string) => (Object.hasOwn(files, path) ? files[path] : undefined),
+    hasFile: (path: string) => Object.hasOwn(files, path),
+    hasProgram: (name: string) => programs?.includes(name) ?? true,
+  };
+  return detectCommands(facts, folder);
 }
 
 const packageJson = (scripts: unknown, more = {}) => JSON.stringify({ scripts, ...more });
@@ -120,11 +131,164 @@ describe('detectCommands', () => {
       name: 'a repository of plain text still gets a step',
       files: { 'README.md': 'hello' },
       runs: {
-        'conflict-markers': 'git -c core.whitespace=-trailing-space,-space-before-tab diff --check',
+        'conflict-markers': "git grep -nIE --all-match -e '^<{7} ' -e '^>{7} '; test $? -eq 1",
       },
     },
   ])('$name', ({ files, runs }) => {
     expect(runsOf(detectIn(files))).toEqual(runs);
+  });
+
+  /** Two packages: `api` has a test, `ui` has a test and a build. */
+  const PACKAGES = {
+    'apps/api/package.json': packageJson({ test: 'node --test' }, { name: 'api' }),
+    'packages/ui/package.json': packageJson({ test: 'jest', build: 'vite' }, { name: '@x/ui' }),
+  };
+  const workspaces = ['apps/*', './packages/ui'];
+
+  test.for<{ name: string; files: Record<string, string>; runs: Record<string, string> }>([
+    {
+      name: 'by npm',
+      files: { 'package.json': packageJson({}, { workspaces }) },
+      runs: {
+        build: 'npm run build --workspaces --if-present',
+        test: 'npm run test --workspaces --if-present',
+      },
+    },
+    {
+      name: 'by npm, only what the top has no script for',
+      files: { 'package.json': packageJson({ test: 'turbo test' }, { workspaces }) },
+      runs: { build: 'npm run build --workspaces --if-present', test: 'npm run test' },
+    },
+    {
+      name: 'by pnpm, which names its packages in a file of its own',
+      files: {
+        'package.json': packageJson({}),
+        'pnpm-workspace.yaml': 'packages:\n  - "**"\n  - "!packages/**"\n',
+      },
+      runs: { test: 'pnpm --recursive --if-present run test' },
+    },
+    {
+      name: 'by yarn 2 and later',
+      files: {
+        'package.json': packageJson({}, { workspaces, packageManager: 'yarn@4.9.1' }),
+      },
+      runs: {
+        build: 'yarn workspaces foreach --all run build',
+        test: 'yarn workspaces foreach --all run test',
+      },
+    },
+    {
+      name: 'by yarn 1, which fails where a package has no such script',
+      files: {
+        'package.json': packageJson({}, { workspaces: { packages: workspaces } }),
+        'yarn.lock': '',
+      },
+      runs: { build: 'yarn workspace @x/ui run build', test: 'yarn workspaces run test' },
+    },
+    {
+      name: 'by bun',
+      files: { 'package.json': packageJson({}, { workspaces }), 'bun.lock': '' },
+      runs: { build: "bun run --filter '*' build", test: "bun run --filter '*' test" },
+    },
+  ])('scripts of the packages of a workspace are run $name', ({ files, runs }) => {
+    expect(runsOf(detectIn({ ...files, ...PACKAGES }))).toEqual(runs);
+  });
+
+  test('a step of a workspace says in which packages it was found', () => {
+    const more = Object.fromEntries(
+      ['c', 'd'].map((name) => [`apps/${name}/package.json`, packageJson({ test: 'jest' })]),
+    );
+    const top = { 'package.json': packageJson({}, { workspaces }) };
+    const { steps } = detectIn({ ...top, ...PACKAGES, ...more });
+    expect(steps.map(({ from }) => from)).toEqual([
+      'package.json in packages/ui',
+      'package.json in apps/api, apps/c, apps/d and 1 more',
+    ]);
+  });
+
+  test('packages are found at any depth, and not below what tools make', () => {
+    const test = packageJson({ test: 'jest' });
+    const { steps } = detectIn({
+      'package.json': packageJson({}, { workspaces: ['libs/**'] }),
+      'libs/one/two/package.json': test,
+      'libs/one/node_modules/x/package.json': test,
+      'libs/.cache/package.json': test,
+    });
+    expect(steps.map(({ from }) => from)).toEqual(['package.json in libs/one/two']);
+  });
+
+  test.for([
+    ['which always fails', 'echo "Error: no test specified" && exit 1'],
+    ['never ends', 'jest --watch'],
+  ])('a test of one package that %s is not run in any', ([why = '', script]) => {
+    const { steps, leftOut } = detectIn({
+      'package.json': packageJson({}, { workspaces }),
+      ...PACKAGES,
+      'apps/old/package.json': packageJson({ test: script }),
+    });
+    expect(steps.map(({ id }) => id)).toEqual(['build']);
+    expect(leftOut).toEqual([
+      {
+        command: 'npm run test --workspaces --if-present',
+        why: expect.stringMatching(`apps/old.*${why}`),
+      },
+    ]);
+  });
+
+  test('packages that depend on something are installed at the top', () => {
+    const { steps } = detectIn({
+      'package.json': packageJson({}, { workspaces }),
+      'apps/api/package.json': packageJson({ test: 'jest' }, { dependencies: { a: '1' } }),
+      '.gitignore': 'node_modules',
+    });
+    expect(steps[0]?.run).toBe('test -d node_modules || npm install');
+  });
+
+  describe('in a folder of a repository whose top offers nothing', () => {
+    const api = {
+      'apps/api/package.json': packageJson({ test: 'jest' }, { dependencies: { a: '1' } }),
+      '.gitignore': 'node_modules',
+    };
+
+    test('the commands of that folder are run there', () => {
+      expect(detectIn(api, undefined, 'apps/api').steps).toEqual([
+        {
+          id: 'install',
+          run: 'cd apps/api && (test -d node_modules || npm install)',
+          needs: [],
+          reads: [],
+          from: 'apps/api/package.json',
+        },
+        {
+          id: 'test',
+          run: 'cd apps/api && npm run test',
+          needs: ['install'],
+          reads: ['apps/api/**'],
+          from: 'apps/api/package.json',
+        },
+      ]);
+    });
+
+    test('or those of the nearest folder above', () => {
+      expect(detectIn(api, undefined, 'apps/api/src/deep')).toEqual(
+        detectIn(api, undefined, 'apps/api'),
+      );
+    });
+
+    test('but never before those of the top', () => {
+      const files = { ...api, 'go.mod': '' };
+      expect(detectIn(files, undefined, 'apps/api')).toEqual(detectIn(files));
+      expect(detectIn(files).steps[0]?.run).toBe('go vet ./...');
+    });
+
+    test('a name of a folder is no shell code and no pattern', () => {
+      const folder = "it's [a] $(b)";
+      const { steps } = detectIn({ [`${folder}/go.mod`]: '' }, undefined, folder);
+      expect(steps[0]).toMatchObject({
+        run: `cd 'it'\\''s [a] $(b)' && go vet ./...`,
+        reads: [],
+      });
+    });
   });
 
   test('what cannot run here is left out and named', () => {
@@ -192,10 +356,18 @@ const anyFiles = fc.dictionary(
     'yarn.lock',
     'a b/c',
     '__proto__/d',
+    'a b/go.mod',
+    'pnpm-workspace.yaml',
+    'apps/x/package.json',
   ),
   fc.oneof(
     fc.string({ unit: 'grapheme' }),
-    fc.constantFrom('test:\nlint:\nbuild:\n', 'pytest ruff mypy', 'node_modules'),
+    fc.constantFrom(
+      'test:\nlint:\nbuild:\n',
+      'pytest ruff mypy',
+      'node_modules',
+      'packages: ["**"]',
+    ),
     fc
       .record({ test: fc.string(), lint: fc.string(), build: fc.string() })
       .map((scripts) => packageJson(scripts, { dependencies: { a: '1' } })),
@@ -206,9 +378,10 @@ test('whatever a repository holds, the workflow made for it is valid and has a s
   fc.assert(
     fc.property(
       anyFiles,
-      fc.array(fc.constantFrom('npm', 'git', 'make', 'cargo', 'go')),
-      (files, programs) => {
-        const detected = detectIn(files, programs);
+      fc.array(fc.constantFrom('npm', 'pnpm', 'git', 'make', 'cargo', 'go')),
+      fc.constantFrom('', 'a b', 'apps/x/src'),
+      (files, programs, folder) => {
+        const detected = detectIn(files, programs, folder);
         const { workflow } = loadWorkflow({
           file: 'check.yaml',
           read: () => workflowText(detected),
@@ -217,9 +390,18 @@ test('whatever a repository holds, the workflow made for it is valid and has a s
           detected.steps.map(({ id, run }) => [id, run]),
         );
         expect(workflow.steps.length).toBeGreaterThan(0);
+        expect(workflow.failFast).toBe(false);
       },
     ),
   );
+});
+
+test('a name of a folder cannot add lines to the workflow', () => {
+  const folder = 'a\nname: other';
+  const { steps } = detectIn({ [`${folder}/go.mod`]: '' }, undefined, folder);
+  const text = workflowText({ steps, leftOut: [{ command: folder, why: 'b\nenv: {}' }] });
+  expect(text).not.toMatch(/^(name: other|env)/m);
+  expect(text).toMatch(/^name: check$/m);
 });
 
 test('the settings that a repository begins with are valid, and so is each that is commented out', () => {

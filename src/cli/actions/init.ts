@@ -1,39 +1,85 @@
 /** The work of `orch init`. */
-import { delimiter } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
 import { type InitReport, initRepository } from '../../engine/init-repository.ts';
+import { uncommittedPaths } from '../../engine/uncommitted-paths.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
-const NEXT = ['orch plan check', 'orch run check'];
+interface Made extends InitReport {
+  readonly root: string;
+  /** Where the user stands, from the top; '' is the top. */
+  readonly folder: string;
+  /** What to type next, in order. */
+  readonly next: readonly string[];
+}
+
+const PLAN = 'orch plan check';
+const RUN = 'orch run check';
+const WHY: Readonly<Record<string, string>> = {
+  [PLAN]: 'shows what would happen',
+  [RUN]: 'runs it, with a checkpoint after every wave',
+};
 
 export async function initCommand(context: CliContext): Promise<void> {
   const { ports, git } = await openProject(context);
   const root = git.repository.worktree;
-  const searchPath = (context.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  const report = initRepository(ports.files, { root, searchPath });
+  const folder = relative(root, realpathSync(context.cwd));
+  const searchPath = (context.env['PATH'] ?? '').split(delimiter).filter((each) => each !== '');
+  const report = initRepository(ports.files, { root, folder, searchPath });
+  const commit = commitCommand(
+    await uncommittedPaths(git, pathsForGit(root, report)),
+    relative(folder, ''),
+  );
+  const made = { ...report, root, folder, next: [...commit, PLAN, RUN] };
   context.printResult(
-    () => describe(root, report),
-    () => render(report),
+    () => describe(made),
+    () => render(made),
   );
 }
 
-function describe(root: string, { files, detected }: InitReport) {
-  return { root, files, steps: detected.steps, left_out: detected.leftOut, next: NEXT };
+/** Where git finds the files: .orch may be a symbolic link, perhaps to a place that git does not see. */
+function pathsForGit(root: string, { files }: InitReport): string[] {
+  const paths = files.map(({ path }) => relative(root, realpathSync(join(root, path))));
+  return paths.filter((path) => !path.startsWith('..'));
 }
 
-function render({ files, detected }: InitReport): string {
+/** A run that begins on uncommitted files is not accepted without being asked: so commit first. */
+function commitCommand(uncommitted: readonly string[], up: string): string[] {
+  if (uncommitted.length === 0) return [];
+  const tops = new Set(uncommitted.map((path) => join(up, path.split('/')[0] ?? path)));
+  return [`git add ${[...tops].join(' ')} && git commit -m "Add orch"`];
+}
+
+function describe({ root, files, detected, next }: Made) {
+  return { root, files, steps: detected.steps, left_out: detected.leftOut, next };
+}
+
+function render({ root, folder, files, detected, next }: Made): string {
   const isOurs = files.some(
     ({ path, action }) => path.startsWith('.orch/workflows/') && action === 'created',
   );
   return [
+    ...(folder === '' ? [] : [`at the top of the repository, ${root}:`]),
     ...files.map(({ path, action }) => `${action.padEnd(8)}  ${path}`),
+    ...(files.some(isMarked) ? ['', ABOUT_THE_MARK] : []),
     ...(isOurs ? ['', 'The workflow "check" runs:'] : []),
-    ...(isOurs ? detected.steps.map(({ id, run }) => `  ${id}: ${run}`) : []),
+    ...(isOurs ? detected.steps.map(({ id, run, from }) => `  ${id}: ${run} (${from})`) : []),
     ...(isOurs
       ? detected.leftOut.map(({ command, why }) => `  left out: ${command} (${why})`)
       : []),
     '',
-    'next: orch plan check     shows what would happen',
-    '      orch run check      runs it, with a checkpoint after every wave',
+    ...next.map((command, index) => {
+      const why = WHY[command];
+      const shown = why === undefined ? command : `${command.padEnd(18)}  ${why}`;
+      return `${index === 0 ? 'next:' : '     '} ${shown}`;
+    }),
   ].join('\n');
 }
+
+function isMarked({ path, action }: InitReport['files'][number]): boolean {
+  return path === '.gitattributes' && action !== 'kept';
+}
+
+const ABOUT_THE_MARK =
+  '.gitattributes marks .orch/** for a merge driver named "orch"; until git knows one, it merges them as text.';

@@ -13,21 +13,17 @@ import {
   detectMake,
   detectPython,
 } from './detect-toolchains.ts';
-import type { CommandKind, Found, LeftOut, Offer, RepositoryFacts } from './offers.ts';
-
-/** A command as a step of the first workflow. */
-export interface DetectedStep {
-  readonly id: string;
-  readonly run: string;
-  readonly needs: readonly string[];
-  /** Globs of what it looks at; empty when that is not known. */
-  readonly reads: readonly string[];
-  /** Where it was found. */
-  readonly from: string;
-}
+import { factsBelow, foldersAbove, fromTop, leftOutFromTop } from './facts-below.ts';
+import type {
+  CommandKind,
+  DetectedStep,
+  Found,
+  LeftOut,
+  Offer,
+  RepositoryFacts,
+} from './offers.ts';
 
 export interface Detected {
-  /** At least one. */
   readonly steps: readonly DetectedStep[];
   readonly leftOut: readonly LeftOut[];
 }
@@ -47,7 +43,25 @@ const ORDER: readonly CommandKind[] = ['install', 'lint', 'types', 'build', 'tes
 /** Folders that hold what tools make, not what they read. */
 const MADE = /^(node_modules|dist|build|out|target|coverage|vendor|bin|obj|__pycache__|\..*)$/;
 
-export function detectCommands(facts: RepositoryFacts): Detected {
+/**
+ * @param folder where the user stands, from the top ('' is the top): when the top offers nothing, the
+ *   nearest folder from there upwards that does is taken
+ */
+export function detectCommands(facts: RepositoryFacts, folder = ''): Detected {
+  const top = detectHere(facts);
+  if (top.steps.length > 0) return top;
+  const folders = folder === '' ? [] : [folder, ...foldersAbove(folder)];
+  const leftOut = [...top.leftOut];
+  for (const below of folders) {
+    const found = detectHere(factsBelow(facts, below));
+    leftOut.push(...found.leftOut.map((each) => leftOutFromTop(below, each)));
+    if (found.steps.length > 0)
+      return { steps: found.steps.map((step) => fromTop(below, step)), leftOut };
+  }
+  return { steps: [fallback(facts)], leftOut };
+}
+
+function detectHere(facts: RepositoryFacts): Detected {
   const steps: DetectedStep[] = [];
   const leftOut: LeftOut[] = [];
   const reads = readsOf(facts);
@@ -61,7 +75,7 @@ export function detectCommands(facts: RepositoryFacts): Detected {
   const kinds = new Set(steps.map(({ id }) => id));
   const targets = detectMake(facts).offers.filter(({ kind }) => !kinds.has(kind));
   addSteps(steps, takeUsable(facts, targets, leftOut), 'make', reads);
-  return { steps: steps.length > 0 ? steps : [fallback(facts)], leftOut };
+  return { steps, leftOut };
 }
 
 function takeUsable(facts: RepositoryFacts, offers: readonly Offer[], leftOut: LeftOut[]): Offer[] {
@@ -109,11 +123,14 @@ function readsOf({ folders }: RepositoryFacts): string[] {
   return ['*', ...kept.sort().map((name) => `${name}/**`)];
 }
 
-/** Something useful that works in every repository: nobody wants to keep markers of a conflict. */
+/**
+ * Something useful that works in every repository, one without commits included: nobody wants to keep
+ * the markers of a conflict. A lone line of one kind is a quotation, not a conflict. Both programs say
+ * with 1 that nothing was found, and with 2 and more that they could not look.
+ */
 function fallback({ hasProgram }: RepositoryFacts): DetectedStep {
-  const onlyMarkers = 'core.whitespace=-trailing-space,-space-before-tab';
   const run = hasProgram('git')
-    ? `git -c ${onlyMarkers} diff --check`
-    : "! grep -rIlE --exclude-dir=.git '^(<<<<<<<|>>>>>>>) ' .";
+    ? "git grep -nIE --all-match -e '^<{7} ' -e '^>{7} '; test $? -eq 1"
+    : "grep -rIlE --exclude-dir=.git '^(<{7}|>{7}) ' .; test $? -eq 1";
   return { id: 'conflict-markers', run, needs: [], reads: [], from: 'any repository' };
 }

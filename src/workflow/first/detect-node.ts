@@ -1,7 +1,9 @@
 /**
  * Scripts of a package.json, run by the package manager whose lock file is there. Only scripts that
- * mean the same everywhere are taken: a deploy script must never be part of a first try.
+ * mean the same everywhere are taken: a deploy script must never be part of a first try. What the top
+ * of a workspace does not offer itself, its packages may.
  */
+import { hasDependencies, type Manifest, readManifest, scriptOf } from './node-manifest.ts';
 import {
   type CommandKind,
   type Found,
@@ -10,11 +12,8 @@ import {
   type Offer,
   type RepositoryFacts,
 } from './offers.ts';
-
-interface PackageManager {
-  readonly program: 'npm' | 'pnpm' | 'yarn' | 'bun';
-  readonly install: string;
-}
+import { type PackageManager, packageManagerOf } from './package-manager.ts';
+import { type WorkspacePackage, workspacePackages } from './workspaces.ts';
 
 /** Names under which projects keep a script of this kind; the first that is there is taken. */
 const SCRIPT_NAMES: readonly (readonly [CommandKind, readonly string[]])[] = [
@@ -27,6 +26,7 @@ const SCRIPT_NAMES: readonly (readonly [CommandKind, readonly string[]])[] = [
 /** What `npm init` writes where a project has no tests; it always fails. */
 const NO_TEST = /no test specified/;
 const NEVER_ENDS = /(^|\s)(--watch|--watchAll|-w)(\s|$)|\bnodemon\b/;
+const WATCHES = 'it watches and never ends';
 
 export function detectNode(facts: RepositoryFacts): Found {
   const text = facts.text('package.json');
@@ -35,19 +35,72 @@ export function detectNode(facts: RepositoryFacts): Found {
   if (manifest === undefined) {
     return { offers: [], leftOut: [{ command: 'package.json', why: 'it is not a JSON object' }] };
   }
-  const manager = packageManager(facts, manifest);
+  const manager = packageManagerOf(facts, manifest);
+  const packages = workspacePackages(facts, manifest);
   const offers: Offer[] = [];
   const leftOut: LeftOut[] = [];
   for (const [kind, names] of SCRIPT_NAMES) {
-    const name = names.find((candidate) => scriptOf(manifest, candidate) !== undefined);
-    const script = name === undefined ? '' : (scriptOf(manifest, name) ?? '');
-    if (name === undefined || NO_TEST.test(script)) continue;
-    const run = `${manager.program} run ${name}`;
-    if (NEVER_ENDS.test(script)) leftOut.push({ command: run, why: 'it watches and never ends' });
-    else offers.push({ kind, from: 'package.json', program: manager.program, run });
+    const found =
+      ownScript(manager, manifest, kind, names) ?? scriptOfAll(manager, packages, kind, names);
+    if (found === undefined) continue;
+    if ('why' in found) leftOut.push(found);
+    else offers.push(found);
   }
-  if (offers.length === 0 || !hasDependencies(manifest)) return { offers, leftOut };
+  const manifests = [manifest, ...packages.map((each) => each.manifest)];
+  if (offers.length === 0 || !manifests.some(hasDependencies)) return { offers, leftOut };
   return addInstall(facts, manager, { offers, leftOut });
+}
+
+function ownScript(
+  { program }: PackageManager,
+  manifest: Manifest,
+  kind: CommandKind,
+  names: readonly string[],
+): Offer | LeftOut | undefined {
+  const name = names.find((candidate) => scriptOf(manifest, candidate) !== undefined);
+  const script = name === undefined ? '' : (scriptOf(manifest, name) ?? '');
+  if (name === undefined || NO_TEST.test(script)) return undefined;
+  const run = `${program} run ${name}`;
+  if (NEVER_ENDS.test(script)) return { command: run, why: WATCHES };
+  return { kind, from: 'package.json', program, run };
+}
+
+/** The script of one name in all packages that have it; of several names the most frequent one. */
+function scriptOfAll(
+  manager: PackageManager,
+  packages: readonly WorkspacePackage[],
+  kind: CommandKind,
+  names: readonly string[],
+): Offer | LeftOut | undefined {
+  const having = (name: string) =>
+    packages.filter(({ manifest }) => scriptOf(manifest, name) !== undefined);
+  const [name] = [...names].sort((a, b) => having(b).length - having(a).length);
+  const found = having(name ?? '');
+  if (name === undefined || found.length === 0) return undefined;
+  const run = manager.runEverywhere(name, {
+    having: found.map(({ manifest }) => nameOf(manifest)),
+    isAll: found.length === packages.length,
+  });
+  const bad = (pattern: RegExp) =>
+    found.find(({ manifest }) => pattern.test(scriptOf(manifest, name) ?? ''))?.folder;
+  const [noTest, watching] = [bad(NO_TEST), bad(NEVER_ENDS)];
+  if (noTest !== undefined) {
+    return { command: run, why: `${noTest} has only the test of npm init, which always fails` };
+  }
+  if (watching !== undefined) return { command: run, why: `in ${watching} ${WATCHES}` };
+  return { kind, from: `package.json in ${namesOf(found)}`, program: manager.program, run };
+}
+
+function nameOf({ name }: Manifest): string | undefined {
+  return typeof name === 'string' ? name : undefined;
+}
+
+const MAX_NAMED = 3;
+
+function namesOf(packages: readonly WorkspacePackage[]): string {
+  const folders = packages.map(({ folder }) => folder);
+  if (folders.length <= MAX_NAMED) return folders.join(', ');
+  return `${folders.slice(0, MAX_NAMED).join(', ')} and ${folders.length - MAX_NAMED} more`;
 }
 
 /** A fresh clone has no node_modules; where they are there, the step does nothing. */
@@ -64,60 +117,4 @@ function addInstall(facts: RepositoryFacts, manager: PackageManager, found: Foun
   // Checkpoints hold what git would add: thousands of files here.
   const why = 'node_modules is not in .gitignore, so checkpoints would hold it';
   return { ...found, leftOut: [...found.leftOut, { command: install, why }] };
-}
-
-type Manifest = Readonly<Record<string, unknown>>;
-
-function readManifest(text: string): Manifest | undefined {
-  try {
-    const value: unknown = JSON.parse(text.replace(/^\ufeff/, ''));
-    return isMap(value) ? value : undefined;
-  } catch {
-    return undefined; // Said by the caller.
-  }
-}
-
-function isMap(value: unknown): value is Manifest {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function scriptOf(manifest: Manifest, name: string): string | undefined {
-  const { scripts } = manifest;
-  const script = isMap(scripts) && Object.hasOwn(scripts, name) ? scripts[name] : undefined;
-  return typeof script === 'string' && script.trim() !== '' ? script : undefined;
-}
-
-function hasDependencies(manifest: Manifest): boolean {
-  return ['dependencies', 'devDependencies'].some((key) => {
-    const list = manifest[key];
-    return isMap(list) && Object.keys(list).length > 0;
-  });
-}
-
-/** The field `packageManager` says it, else the lock file; npm where nothing does. */
-function packageManager({ names }: RepositoryFacts, manifest: Manifest): PackageManager {
-  const named = /^(npm|pnpm|yarn|bun)@/.exec(String(manifest['packageManager'] ?? ''))?.[1];
-  const byLock = [
-    ['pnpm', 'pnpm-lock.yaml'],
-    ['yarn', 'yarn.lock'],
-    ['bun', 'bun.lock'],
-    ['bun', 'bun.lockb'],
-  ].find(([, lock]) => names.has(lock ?? ''))?.[0];
-  switch (named ?? byLock) {
-    case 'pnpm':
-      return { program: 'pnpm', install: 'pnpm install --frozen-lockfile' };
-    case 'yarn': {
-      const isModern = names.has('.yarnrc.yml');
-      return {
-        program: 'yarn',
-        install: `yarn install ${isModern ? '--immutable' : '--frozen-lockfile'}`,
-      };
-    }
-    case 'bun':
-      return { program: 'bun', install: 'bun install --frozen-lockfile' };
-    default: {
-      const isLocked = names.has('package-lock.json') || names.has('npm-shrinkwrap.json');
-      return { program: 'npm', install: isLocked ? 'npm ci' : 'npm install' };
-    }
-  }
 }

@@ -17,6 +17,17 @@ export interface Offer {
   readonly run: string;
 }
 
+/** A command as a step of the first workflow. */
+export interface DetectedStep {
+  readonly id: string;
+  readonly run: string;
+  readonly needs: readonly string[];
+  /** Globs of what it looks at; empty when that is not known. */
+  readonly reads: readonly string[];
+  /** Where it was found. */
+  readonly from: string;
+}
+
 /** A command that was found and cannot be run here, and why. */
 export interface LeftOut {
   readonly command: string;
@@ -33,6 +44,8 @@ export interface RepositoryFacts {
   readonly names: ReadonlySet<string>;
   /** Those of them that are folders. */
   readonly folders: readonly string[];
+  /** Names in a folder ('' is the top); empty when it is no folder. */
+  readonly list: (path: string) => readonly string[];
   /** Undefined when there is no such file; paths are relative to the top. */
   readonly text: (path: string) => string | undefined;
   readonly hasFile: (path: string) => boolean;

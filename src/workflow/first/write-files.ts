@@ -5,7 +5,8 @@
  */
 import { stripControl } from '../../base/text.ts';
 import { flowText } from '../yaml-text.ts';
-import type { Detected, DetectedStep } from './detect-commands.ts';
+import type { Detected } from './detect-commands.ts';
+import type { DetectedStep } from './offers.ts';
 
 export const CONFIG_TEXT = `# Settings of orch for this repository. All are optional; these are the defaults.
 # Every key with its meaning: orch schema config
@@ -27,7 +28,7 @@ export const CONFIG_TEXT = `# Settings of orch for this repository. All are opti
 
 /** @param name of the project; anything */
 export function projectText(name: string, { steps }: Detected): string {
-  const title = stripControl(name.replace(/\s+/g, ' ')).trim() || 'This project';
+  const title = oneLine(name) || 'This project';
   return `# ${title}
 
 What agents and people should know before they change anything here.
@@ -53,20 +54,21 @@ What is being worked on now, and what comes next.
 }
 
 export function workflowText({ steps, leftOut }: Detected): string {
-  const lines = leftOut.map(({ command, why }) => `#   ${command}: ${why}\n`);
+  const lines = leftOut.map(({ command, why }) => `#   ${oneLine(`${command}: ${why}`)}\n`);
   return `# What this repository can check about itself, as \`orch init\` found it. It is yours: change it.
 #   orch plan check     which steps run when
 #   orch run check      runs it; every wave ends in a checkpoint
 # A step with \`cache: true\` is skipped while nothing that it \`reads\` has changed.
 ${leftOut.length === 0 ? '' : `# Found and left out:\n${lines.join('')}`}name: check
 description: What this repository can check about itself
-${steps.some(({ from }) => from === 'package.json') ? 'env: { CI: "true" } # test runners end instead of watching\n' : ''}steps:
+fail_fast: false # all that is wrong, not only the first
+${steps.some(({ from }) => from.includes('package.json')) ? 'env: { CI: "true" } # test runners end instead of watching\n' : ''}steps:
 ${steps.map(stepText).join('')}`;
 }
 
 function stepText({ id, run, needs, reads, from }: DetectedStep): string {
   const lines = [
-    `  ${id}: # from ${from}`,
+    `  ${id}: # from ${oneLine(from)}`,
     ...(needs.length === 0 ? [] : [`    needs: ${flowText([...needs])}`]),
     `    run: ${flowText(run)}`,
     ...(reads.length === 0
@@ -74,6 +76,11 @@ function stepText({ id, run, needs, reads, from }: DetectedStep): string {
       : [`    reads: [${reads.map((glob) => JSON.stringify(glob)).join(', ')}]`]),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Names of folders may hold anything. */
+function oneLine(text: string): string {
+  return stripControl(text.replace(/\s+/g, ' ')).trim();
 }
 
 const MERGE_ATTRIBUTE = '.orch/** merge=orch';

@@ -1,0 +1,56 @@
+/** What fields of events hold that are more than a word or a number; see events.ts. */
+
+export type StepEndStatus = 'passed' | 'failed' | 'cancelled';
+export type RunEndStatus = 'passed' | 'failed' | 'cancelled';
+
+export type FailureKind =
+  | 'exit'
+  | 'timeout'
+  | 'stall'
+  | 'signal'
+  | 'missing_output'
+  | 'bad_output'
+  | 'expression'
+  | 'rejected'
+  | 'unavailable'
+  | 'crash'
+  | 'interrupted'
+  | 'cancelled'
+  | 'child';
+
+export interface Failure {
+  readonly kind: FailureKind;
+  /** For people: `exit code 1`. */
+  readonly message: string;
+}
+
+export interface Resources {
+  /** CPU seconds of the whole process tree. */
+  readonly cpu_s: number;
+  /** Largest sum of resident memory seen; null when the work ended before the first look at it. */
+  readonly max_rss_bytes: number | null;
+}
+
+/** Money and tokens; zero for commands. */
+export interface Usage {
+  readonly usd: number;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+}
+
+/** How the cache was used, and why it could not be. */
+export interface CacheUse {
+  readonly hit: boolean;
+  /** Digest of all that the result depends on. */
+  readonly key: string;
+  /** In words: since when nothing has changed, or what did. */
+  readonly reason: string;
+}
+
+export interface LeftOutFile {
+  /** From the top of the work tree. */
+  readonly path: string;
+  /** `too_large`, `nested_repository`, `newly_unignored` or `unreadable`. */
+  readonly reason: string;
+  readonly size_bytes?: number;
+}
