@@ -1,4 +1,5 @@
 /** `orch plan`, where there is no repository: a plan is made of files alone. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -89,4 +90,17 @@ test('a file that is not there is named', async () => {
   const { code, document } = await runOrchJson(['plan', 'nothing'], { cwd: makeFolder() });
   expect(document).toHaveProperty('error.code', 'ORCH_FILE_NOT_FOUND');
   expect(code).toBe(2);
+});
+
+test('settings that nothing acts on are named, by plan and by run', async () => {
+  const cwd = makeFolder();
+  const file = join(cwd, '.orch/workflows/ship.yaml');
+  writeFileSync(file, `budget: { usd: 5 }\nnotify: { on: [failed], to: [slack] }\n${WORKFLOW}`);
+  writeFileSync(join(cwd, '.orch/config.yaml'), 'limits: { memory: 1GB }\n');
+  const names = 'without effect in this version: budget, notify, limits (.orch/config.yaml)';
+  const plan = await runOrch(['plan', 'ship'], { cwd });
+  expect(plan).toMatchObject({ code: 0, stderr: `note: ${names}\n` });
+  spawnSync('git', ['init', '-q'], { cwd });
+  const run = await runOrch(['run', 'ship', '--input', 'target=x', '--json'], { cwd });
+  expect(run.stderr).toContain(`note: ${names}\n`);
 });

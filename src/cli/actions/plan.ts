@@ -13,6 +13,7 @@ import { type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-tabl
 import { checkInputs } from '../../workflow/inputs.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
+import { noteWithoutEffect } from '../note-without-effect.ts';
 import { templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
 
@@ -37,6 +38,7 @@ export async function planCommand(
     root: findTop(files, context.cwd),
     ...templateFolders(context),
   });
+  noteWithoutEffect(context, workflow, config);
   refuseWrongInputs(workflow, options.input);
   const planOptions = {
     concurrency:

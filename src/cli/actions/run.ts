@@ -9,6 +9,7 @@ import { makePlan } from '../../plan/make-plan.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
+import { noteWithoutEffect } from '../note-without-effect.ts';
 import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
 import { openRunSession, preferSmallHeap } from '../run-session.ts';
 
@@ -49,6 +50,7 @@ export async function runCommand(
     root,
     ...templateFolders(context),
   });
+  noteWithoutEffect(context, workflow, config);
   const inputs = resolveInputs(workflow.inputs, options.input);
   const plan = makePlan(workflow, {
     concurrency:

@@ -1,0 +1,12 @@
+/** Settings that are read and checked and that nothing acts on yet: whoever relies on one has to hear it. */
+import type { Config } from './config-schema.ts';
+import type { Workflow } from './workflow.ts';
+
+/** @returns their names as they are written; those of the settings say where they stand */
+export function settingsWithoutEffect(workflow: Workflow, config: Config): string[] {
+  const keys = (['budget', 'conflicts', 'notify'] as const).filter(
+    (key) => workflow[key] !== undefined,
+  );
+  const hasLimits = Object.values(config.limits).some((limit) => limit !== undefined);
+  return [...keys, ...(hasLimits ? ['limits (.orch/config.yaml)'] : [])];
+}
