@@ -163,17 +163,11 @@ function attemptFailed(
   failure: Failure,
 ): void {
   const step = stepStateOf(run.state, node.index);
-  const delayMs =
-    failure.kind === 'crash' &&
-    outcome.lost &&
-    step.attempts.at(-1)?.slot !== undefined &&
-    outcome.resources === null
-      ? 0
-      : retryDelayMs(
-          node.step.retry,
-          { kind: failure.kind, counted: step.counted, crashes: step.crashes },
-          run.parts.ports.clock.random(),
-        );
+  const delayMs = retryDelayMs(
+    node.step.retry,
+    { kind: failure.kind, counted: step.counted, crashes: step.crashes },
+    run.parts.ports.clock.random(),
+  );
   const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
     run.record({
       ...endOf(node, attempt),

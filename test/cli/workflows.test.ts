@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { GateFinished, RunEvent, StepFinished } from '../../src/run/events.ts';
+import { runOrch } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { type RunOutcome, runToEnd } from '../rig/runs.ts';
 
@@ -96,6 +97,33 @@ describe('retry', () => {
     );
     expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code: 1, tries: 2 });
     expect(endsOf(outcome, 'a').at(-1)).toMatchObject({ exit_code: 7, failure: { kind: 'exit' } });
+  });
+
+  test('a step whose process is lost every time is tried three times, and no more', async () => {
+    const { run, notes } = makeStage();
+    const outcome = await run(
+      'steps:\n  a: { run: "echo x >> ../tries; kill -9 $PPID; sleep 60" }\n',
+    );
+    expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code: 1, tries: 3 });
+    expect(endsOf(outcome, 'a').map(({ failure }) => failure?.kind)).toEqual(
+      Array(3).fill('crash'),
+    );
+  });
+
+  test.for([
+    { what: 'once is tried again', dies: 1, code: 0, tries: 2 },
+    { what: 'every time is tried three times', dies: 9, code: 1, tries: 3 },
+  ])('a step lost together with orch $what', async ({ dies, code, tries }) => {
+    const { repository, notes } = makeStage();
+    const die = 'kill -9 $(ps -o ppid= -p $PPID) $PPID; sleep 60';
+    repository.write(
+      'w.yaml',
+      `name: w\nsteps:\n  a: { run: 'echo x >> ../tries; [ $(wc -l < ../tries) -gt ${dies} ] || { ${die}; }' }\n`,
+    );
+    let outcome = await runOrch(['run', 'w.yaml'], { cwd: repository.top });
+    for (let n = 1; n < 6 && outcome.signal === 'SIGKILL'; n++)
+      outcome = await runOrch(['resume'], { cwd: repository.top });
+    expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code, tries });
   });
 });
 
