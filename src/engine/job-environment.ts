@@ -5,6 +5,30 @@ import type { RunState } from '../run/state.ts';
 import { textOfValue } from '../workflow/expressions.ts';
 import type { Gate, JsonValue } from '../workflow/workflow.ts';
 
+/** Set for every attempt; they name it, and change nothing of its work. */
+const OF_ATTEMPT: ReadonlySet<string> = new Set([
+  'ORCH_RUN',
+  'ORCH_WAVE',
+  'ORCH_STEP',
+  'ORCH_GATE',
+  'ORCH_ATTEMPT',
+  'ORCH_OUTPUT',
+]);
+const INPUT = 'ORCH_INPUT_';
+const MATRIX = 'ORCH_MATRIX_';
+
+export function namesAttempt(variable: string): boolean {
+  return OF_ATTEMPT.has(variable);
+}
+
+/**
+ * What orch says to a job. An orch that runs inside a job inherits it, and its own jobs must not: the
+ * inputs and the output file of another run are none of theirs.
+ */
+export function isSaidToJob(variable: string): boolean {
+  return namesAttempt(variable) || variable.startsWith(INPUT) || variable.startsWith(MATRIX);
+}
+
 /** @throws ExpressionError when a value of `env` cannot be evaluated */
 export function stepEnvironment(
   state: RunState,
@@ -14,8 +38,8 @@ export function stepEnvironment(
 ): Record<string, string> {
   return {
     ...environmentOf(state, node),
-    ...upperCased('ORCH_INPUT_', inputsOf(state, node.parent)),
-    ...upperCased('ORCH_MATRIX_', node.matrix ?? {}),
+    ...upperCased(INPUT, inputsOf(state, node.parent)),
+    ...upperCased(MATRIX, node.matrix ?? {}),
     ...stepMarker(state, node.id),
     ORCH_WAVE: String(node.wave),
     ORCH_ATTEMPT: String(attempt),
@@ -32,7 +56,7 @@ export function gateEnvironment(
   const { env, inputs } = gateEnvironmentOf(state, wave, gate);
   return {
     ...env,
-    ...upperCased('ORCH_INPUT_', inputs),
+    ...upperCased(INPUT, inputs),
     ...gateMarker(state, gate.name),
     ORCH_WAVE: String(wave),
   };

@@ -5,7 +5,6 @@ import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
-import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import { retryDelayMs } from '../run/retry.ts';
 import { contextOf } from '../run/scope.ts';
 import { type Attempt, hasEnded, type RunState, stepStateOf } from '../run/state.ts';
@@ -18,6 +17,7 @@ import type { LiveRun } from './live-run.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinWorkTree } from './seal-wave.ts';
 import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
+import { missingFile, readOutputs } from './step-evidence.ts';
 
 const NO_USAGE: Usage = { usd: 0, input_tokens: 0, output_tokens: 0 };
 
@@ -128,30 +128,6 @@ function attemptEnded(
     if (cacheKey) await saveStepEntry(run, node, cacheKey, handed.outputs);
     return () => run.record(passed());
   });
-}
-
-async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undefined> {
-  for (const pattern of node.step.produces) {
-    if ((await run.parts.workTree.glob([pattern])).length === 0) return pattern;
-  }
-  return undefined;
-}
-
-function readOutputs(
-  run: LiveRun,
-  node: PlanNode,
-  attempt: number,
-): ReturnType<typeof parseOutputs> {
-  const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
-  const { files } = run.parts.ports;
-  const size = files.size(path);
-  if (size === undefined) return { ok: true, outputs: {} };
-  if (size > MAX_OUTPUT_BYTES)
-    return {
-      ok: false,
-      problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read`,
-    };
-  return parseOutputs(files.readText(path) ?? '');
 }
 
 /** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */
