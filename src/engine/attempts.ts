@@ -11,6 +11,7 @@ import type { Outcome } from '../run/verdict.ts';
 import type { Timeout } from '../workflow/workflow.ts';
 import { AdoptedKeepers } from './adopted-keepers.ts';
 import { boundOutput } from './bound-output.ts';
+import { isSaidToJob } from './job-environment.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -115,6 +116,7 @@ export class Attempts {
       script: job.script,
       cwd: this.#run.parts.workTree.root,
       env: job.env,
+      unset: Object.keys(this.#run.parts.settings.environment).filter(isSaidToJob),
     });
     this.#watch(attempt, spec.timeout.totalMs);
   }

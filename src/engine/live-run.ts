@@ -23,7 +23,7 @@ export interface RunSettings {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
   readonly maxLogBytes: number;
-  /** What jobs inherit. */
+  /** What orch inherited; jobs get it, without what an orch around this one said to its own job. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
