@@ -247,6 +247,25 @@ steps:
   });
 });
 
+test('a NUL that only an expression makes fails the step or the gate, not the run of orch', async () => {
+  const { run } = makeStage();
+  const env = `env: { X: "\${{ fromJSON('\\"a\\\\u0000b\\"') }}" }`;
+  const outcome = await run(`fail_fast: false
+steps:
+  a: { ${env}, run: "true" }
+`);
+  const failure = { kind: 'expression', message: 'the variable X holds a NUL character' };
+  expect(outcome.code, outcome.stderr).toBe(1);
+  expect(endsOf(outcome, 'a')).toMatchObject([{ status: 'failed', failure }]);
+  const gated = await run(`steps:
+  a: { run: "true" }
+gates:
+  - { name: g, level: light, ${env}, run: "true" }
+`);
+  expect(gated.code, gated.stderr).toBe(1);
+  expect(gatesOf(gated)).toMatchObject([{ status: 'failed', failure }]);
+});
+
 test('a nested workflow is run with its inputs, and hands its outputs on', async () => {
   const { run, read } = makeStage({
     'inner.yaml': `name: inner
