@@ -181,10 +181,13 @@ export class Attempts {
     if (this.#isSweeping) void kill(processes.stopMarked({ ORCH_RUN: this.#run.state.run }, 0));
   }
 
-  /** What steps left running in the background ends with the run. A run that only waits has none. */
+  /** With the run ends what steps left in the background, and jobs that nobody can wait for any more. */
   async sweep(): Promise<void> {
     this.#isSweeping = true;
     const { processes } = this.#run.parts.ports;
+    const why: Failure = { kind: 'interrupted', message: 'the run cannot go on' };
+    for (const key of this.#live.keys()) this.stop(key, why);
+    await Promise.all([...this.#live.values()].map(({ stopping }) => stopping?.done));
     await processes.stopMarked({ ORCH_RUN: this.#run.state.run }, this.#graceMs);
   }
 
