@@ -182,6 +182,10 @@ export const ERROR_CODES = {
     exit: 'environment',
     meaning: 'The folder is not inside a git repository.',
   },
+  ORCH_REPOSITORY_DAMAGED: {
+    exit: 'environment',
+    meaning: 'The repository was removed, or objects are missing from it.',
+  },
   ORCH_BARE_REPOSITORY: { exit: 'environment', meaning: 'The repository has no work tree.' },
   ORCH_INSIDE_GIT_DIR: {
     exit: 'environment',

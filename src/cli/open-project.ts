@@ -29,7 +29,7 @@ export function templateFolders(context: CliContext): {
   };
 }
 
-/** The environment as jobs inherit it: what has a value. */
+/** The environment of this process: what has a value. */
 export function definedEnvironment(context: CliContext): Record<string, string> {
   const entries = Object.entries(context.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,

@@ -3,7 +3,7 @@
  * code that says how the run was left.
  */
 import { setFlagsFromString } from 'node:v8';
-import { EXIT } from '../base/errors.ts';
+import { EXIT, OrchError } from '../base/errors.ts';
 import type { RunControl } from '../engine/drive-run.ts';
 import type { RunHooks } from '../engine/start-run.ts';
 import type { RunState } from '../run/state.ts';
@@ -24,6 +24,8 @@ export function preferSmallHeap(): void {
 /** Everything that is to be undone when the run is left. */
 export interface RunSession extends Disposable {
   readonly hooks: RunHooks;
+  /** Waits for what drives the run. One whose repository is gone has nothing to go on with. */
+  drive<T>(driven: Promise<T>): Promise<T>;
   /** Shows the summary and sets the exit code. */
   end(state: RunState, branch: string | null): void;
 }
@@ -43,6 +45,15 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
         if (context.json) context.printLine(event);
         display.show(event, state);
       },
+    },
+    async drive(driven) {
+      try {
+        return await driven;
+      } catch (error) {
+        const isGone = error instanceof OrchError && error.code === 'ORCH_REPOSITORY_DAMAGED';
+        if (isGone) unfinished = undefined;
+        throw error;
+      }
     },
     end(state, branch) {
       unfinished = undefined;

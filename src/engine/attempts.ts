@@ -11,6 +11,7 @@ import type { Outcome } from '../run/verdict.ts';
 import type { Timeout } from '../workflow/workflow.ts';
 import { AdoptedKeepers } from './adopted-keepers.ts';
 import { boundOutput } from './bound-output.ts';
+import { isSaidToJob } from './job-environment.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -115,6 +116,7 @@ export class Attempts {
       script: job.script,
       cwd: this.#run.parts.workTree.root,
       env: job.env,
+      unset: Object.keys(this.#run.parts.settings.environment).filter(isSaidToJob),
     });
     this.#watch(attempt, spec.timeout.totalMs);
   }
@@ -179,10 +181,13 @@ export class Attempts {
     if (this.#isSweeping) void kill(processes.stopMarked({ ORCH_RUN: this.#run.state.run }, 0));
   }
 
-  /** What steps left running in the background ends with the run. A run that only waits has none. */
+  /** With the run ends what steps left in the background, and jobs that nobody can wait for any more. */
   async sweep(): Promise<void> {
     this.#isSweeping = true;
     const { processes } = this.#run.parts.ports;
+    const why: Failure = { kind: 'interrupted', message: 'the run cannot go on' };
+    for (const key of this.#live.keys()) this.stop(key, why);
+    await Promise.all([...this.#live.values()].map(({ stopping }) => stopping?.done));
     await processes.stopMarked({ ORCH_RUN: this.#run.state.run }, this.#graceMs);
   }
 

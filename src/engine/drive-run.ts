@@ -6,6 +6,7 @@ import { unreachable } from '../base/errors.ts';
 import { type Command, decide, hasFinished } from '../run/decide.ts';
 import { gateKey, splitGateKey, standingCheckpoint, waveOf } from '../run/state.ts';
 import { Attempts } from './attempts.ts';
+import { explainDamage } from './damaged-repository.ts';
 import type { LiveRun } from './live-run.ts';
 import { makeCheckpoint } from './make-checkpoint.ts';
 import { adoptGate, startGate } from './perform-gate.ts';
@@ -50,6 +51,11 @@ export async function driveRun(
       await run.takeFacts(wakeAtMs);
     }
     await attempts.sweep();
+  } catch (error) {
+    const damage = await explainDamage(run, error);
+    if (damage === undefined) throw error;
+    await attempts.sweep(); // Nobody could take up what still runs.
+    throw damage;
   } finally {
     await run.settle();
     attempts.close();

@@ -1,41 +1,75 @@
 /** What a job finds in its environment beyond what orch itself inherited. */
+import { OrchError } from '../base/errors.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { environmentOf, gateEnvironmentOf, inputsOf } from '../run/scope.ts';
 import type { RunState } from '../run/state.ts';
 import { textOfValue } from '../workflow/expressions.ts';
 import type { Gate, JsonValue } from '../workflow/workflow.ts';
 
-/** @throws ExpressionError when a value of `env` cannot be evaluated */
+/** Set for every attempt; they name it, and change nothing of its work. */
+const OF_ATTEMPT: ReadonlySet<string> = new Set([
+  'ORCH_RUN',
+  'ORCH_WAVE',
+  'ORCH_STEP',
+  'ORCH_GATE',
+  'ORCH_ATTEMPT',
+  'ORCH_OUTPUT',
+]);
+const INPUT = 'ORCH_INPUT_';
+const MATRIX = 'ORCH_MATRIX_';
+
+export function namesAttempt(variable: string): boolean {
+  return OF_ATTEMPT.has(variable);
+}
+
+/**
+ * What orch says to a job. An orch that runs inside a job inherits it, and its own jobs must not: the
+ * inputs and the output file of another run are none of theirs.
+ */
+export function isSaidToJob(variable: string): boolean {
+  return namesAttempt(variable) || variable.startsWith(INPUT) || variable.startsWith(MATRIX);
+}
+
+/** @throws OrchError when a value of `env` cannot be evaluated, or no environment can hold a value */
 export function stepEnvironment(
   state: RunState,
   node: PlanNode,
   attempt: number,
   folder: string,
 ): Record<string, string> {
-  return {
+  return withoutNul({
     ...environmentOf(state, node),
-    ...upperCased('ORCH_INPUT_', inputsOf(state, node.parent)),
-    ...upperCased('ORCH_MATRIX_', node.matrix ?? {}),
+    ...upperCased(INPUT, inputsOf(state, node.parent)),
+    ...upperCased(MATRIX, node.matrix ?? {}),
     ...stepMarker(state, node.id),
     ORCH_WAVE: String(node.wave),
     ORCH_ATTEMPT: String(attempt),
     ORCH_OUTPUT: `${folder}/output`,
-  };
+  });
 }
 
-/** @throws OrchError when a value of `env` cannot be evaluated */
+/** @throws OrchError as stepEnvironment */
 export function gateEnvironment(
   state: RunState,
   wave: number,
   gate: Pick<Gate, 'name' | 'env' | 'parent'>,
 ): Record<string, string> {
   const { env, inputs } = gateEnvironmentOf(state, wave, gate);
-  return {
+  return withoutNul({
     ...env,
-    ...upperCased('ORCH_INPUT_', inputs),
+    ...upperCased(INPUT, inputs),
     ...gateMarker(state, gate.name),
     ORCH_WAVE: String(wave),
-  };
+  });
+}
+
+/** Files and the command line are refused with one; what an expression makes is known only now. */
+function withoutNul(env: Record<string, string>): Record<string, string> {
+  const name = Object.keys(env).find((each) => env[each]?.includes('\0'));
+  if (name === undefined) return env;
+  throw new OrchError('ORCH_EXPRESSION_FAILED', `the variable ${name} holds a NUL character`, {
+    fix: 'remove it: no environment can carry one',
+  });
 }
 
 /** All processes of a step carry these, so that they are found wherever they have gone. */

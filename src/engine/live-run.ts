@@ -10,6 +10,7 @@ import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
 import { applyEvent } from '../run/apply-event.ts';
+import { moveAlarms } from '../run/clock-jump.ts';
 import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
@@ -23,7 +24,7 @@ export interface RunSettings {
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
   readonly maxLogBytes: number;
-  /** What jobs inherit. */
+  /** What orch inherited; jobs get it, without what an orch around this one said to its own job. */
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -40,6 +41,9 @@ export interface LiveRunParts {
   readonly observe: (event: RunEvent, state: RunState) => void;
 }
 
+/** A clock that is being corrected gains less than this between two looks; a jump is more. */
+const LEAST_JUMP_MS = 200;
+
 export class LiveRun {
   readonly parts: LiveRunParts;
   readonly state: RunState;
@@ -55,6 +59,8 @@ export class LiveRun {
   readonly #tasks = new Set<Promise<void>>();
   readonly #startedAtMs: number;
   readonly #startedMonotonicMs: number;
+  /** How far the wall clock has run ahead of the monotonic one since the start. */
+  #aheadMs = 0;
 
   constructor(parts: LiveRunParts) {
     this.parts = parts;
@@ -65,11 +71,16 @@ export class LiveRun {
 
   /**
    * Milliseconds since 1970 that never run backwards: the wall clock, but at least as far as the
-   * monotonic clock has gone since the start, so that a clock set back delays no retry.
+   * monotonic clock has gone, so that a clock set back delays no retry. When the wall clock jumps
+   * ahead, what is waited for by length of time moves along, and none of it is due any sooner.
    */
   nowMs(): number {
     const { clock } = this.parts.ports;
-    return Math.max(clock.now(), this.#startedAtMs + clock.monotonic() - this.#startedMonotonicMs);
+    const steadyMs = this.#startedAtMs + clock.monotonic() - this.#startedMonotonicMs;
+    const jumpMs = Math.round(clock.now() - steadyMs - this.#aheadMs);
+    if (jumpMs > 0) this.#aheadMs += jumpMs;
+    if (jumpMs >= LEAST_JUMP_MS) moveAlarms(this.state, jumpMs);
+    return steadyMs + this.#aheadMs;
   }
 
   record(body: RunEventBody): void {

@@ -5,7 +5,6 @@ import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
-import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import { retryDelayMs } from '../run/retry.ts';
 import { contextOf } from '../run/scope.ts';
 import { type Attempt, hasEnded, type RunState, stepStateOf } from '../run/state.ts';
@@ -18,6 +17,7 @@ import type { LiveRun } from './live-run.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinWorkTree } from './seal-wave.ts';
 import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
+import { missingFile, readOutputs } from './step-evidence.ts';
 
 const NO_USAGE: Usage = { usd: 0, input_tokens: 0, output_tokens: 0 };
 
@@ -130,30 +130,6 @@ function attemptEnded(
   });
 }
 
-async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undefined> {
-  for (const pattern of node.step.produces) {
-    if ((await run.parts.workTree.glob([pattern])).length === 0) return pattern;
-  }
-  return undefined;
-}
-
-function readOutputs(
-  run: LiveRun,
-  node: PlanNode,
-  attempt: number,
-): ReturnType<typeof parseOutputs> {
-  const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
-  const { files } = run.parts.ports;
-  const size = files.size(path);
-  if (size === undefined) return { ok: true, outputs: {} };
-  if (size > MAX_OUTPUT_BYTES)
-    return {
-      ok: false,
-      problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read`,
-    };
-  return parseOutputs(files.readText(path) ?? '');
-}
-
 /** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */
 function attemptFailed(
   run: LiveRun,
@@ -163,17 +139,11 @@ function attemptFailed(
   failure: Failure,
 ): void {
   const step = stepStateOf(run.state, node.index);
-  const delayMs =
-    failure.kind === 'crash' &&
-    outcome.lost &&
-    step.attempts.at(-1)?.slot !== undefined &&
-    outcome.resources === null
-      ? 0
-      : retryDelayMs(
-          node.step.retry,
-          { kind: failure.kind, counted: step.counted, crashes: step.crashes },
-          run.parts.ports.clock.random(),
-        );
+  const delayMs = retryDelayMs(
+    node.step.retry,
+    { kind: failure.kind, counted: step.counted, crashes: step.crashes },
+    run.parts.ports.clock.random(),
+  );
   const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
     run.record({
       ...endOf(node, attempt),

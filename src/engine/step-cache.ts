@@ -11,11 +11,14 @@ import { cacheRef } from '../checkpoint/layout.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { waveOf } from '../run/state.ts';
 import type { CacheSetting, Gate } from '../workflow/workflow.ts';
+import { isSaidToJob, namesAttempt } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { cacheManifestPath } from './run-files.ts';
 
 /** Digests of all that a result depends on. */
 interface Manifest {
+  /** A script may print who it is: two steps never share an entry. */
+  readonly subject: string;
   readonly script: string;
   readonly produces: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -27,6 +30,8 @@ interface CacheKey {
   readonly manifest: Manifest;
   /** In words, why there was no hit. */
   readonly missReason: string;
+  /** False: nothing that could change is looked at, so every later lookup would be a hit. */
+  readonly isKept: boolean;
 }
 export type StepCacheKey = CacheKey;
 export type GateCacheKey = CacheKey;
@@ -39,9 +44,10 @@ interface Entry {
 }
 
 interface Subject {
-  /** Names the manifest of the last time, for the reason of a miss. */
+  /** The step's id, or the gate's name. Also names the manifest of the last time, for the reason of a miss. */
   readonly name: string;
   readonly script: string;
+  /** Of this job alone, without what it inherits. */
   readonly env: Readonly<Record<string, string>>;
   readonly reads: readonly string[];
   readonly produces: readonly string[];
@@ -50,9 +56,12 @@ interface Subject {
   readonly tree: string;
 }
 
-/** Change with every attempt or shell, and say nothing of the result. */
-const NOT_IN_KEY =
-  /^(ORCH_(RUN|WAVE|STEP|GATE|ATTEMPT|OUTPUT|CRASH|CRASH_RECORD)|_|PWD|OLDPWD|SHLVL|TERM|TERM_.*|COLORTERM|COLUMNS|LINES|WINDOWID|SSH_.*|DISPLAY|DBUS_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_.*|LS_COLORS|STY|TMUX.*|NODE_V8_COVERAGE|npm_.*)$/;
+/** Inherited variables that say how and where orch was started, and nothing of the result. */
+const OF_SESSION =
+  /^(ORCH_CRASH|ORCH_CRASH_RECORD|_|PWD|OLDPWD|SHLVL|TERM|TERM_.*|COLORTERM|COLUMNS|LINES|WINDOWID|SSH_.*|DISPLAY|DBUS_.*|XDG_SESSION_.*|XDG_RUNTIME_DIR|INVOCATION_ID|JOURNAL_STREAM|SYSTEMD_.*|LS_COLORS|STY|TMUX.*|NODE_V8_COVERAGE|npm_(lifecycle_.*|package_.*|execpath|node_execpath|command|config_(user_agent|npm_version|node_gyp|local_prefix)))$/;
+
+/** Stands for all files where `reads` is empty. */
+const WHOLE_TREE = '(whole tree)';
 
 export interface StepLookup {
   readonly key: CacheKey;
@@ -109,7 +118,7 @@ export async function saveStepEntry(
   key: CacheKey,
   outputs: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (await inputsChanged(run, node.step.reads, key)) return;
+  if (!key.isKept || (await inputsChanged(run, node.step.reads, key))) return;
   const { workTree, git } = run.parts;
   const produced = node.step.produces.length === 0 ? [] : await workTree.glob(node.step.produces);
   const tree = produced.length === 0 ? await git.emptyTree() : await git.treeOfPaths(produced);
@@ -117,6 +126,7 @@ export async function saveStepEntry(
 }
 
 export async function saveGateEntry(run: LiveRun, gate: Gate, key: CacheKey): Promise<void> {
+  if (!key.isKept) return;
   if (gate.reads.length > 0 && (await inputsChanged(run, gate.reads, key))) return;
   await save(run, `gate ${gate.name}`, key, await run.parts.git.emptyTree(), {});
 }
@@ -127,20 +137,22 @@ async function find(
   isRefreshed: boolean,
 ): Promise<StepLookup & { readonly commit?: string }> {
   const { git, settings } = run.parts;
+  const readsFiles = subject.reads.length > 0;
+  const files = readsFiles ? await fileDigests(run, subject.reads) : { [WHOLE_TREE]: subject.tree };
   const manifest: Manifest = {
+    subject: subject.name,
     script: sha256(subject.script),
     produces: subject.produces,
-    env: environmentDigests({ ...settings.environment, ...subject.env }),
-    files:
-      subject.reads.length === 0
-        ? { '(whole tree)': subject.tree }
-        : await fileDigests(run, subject.reads),
+    env: environmentDigests(settings.environment, subject.env),
+    files,
   };
   const digest = sha256(canonicalJson(manifest));
+  const isKept = Object.keys(files).length > 0;
   const miss = (missReason: string) => ({
-    key: { digest, manifest, missReason },
+    key: { digest, manifest, missReason, isKept },
     reason: missReason,
   });
+  if (!isKept) return miss('its reads match no file');
   if (!settings.useCache) return miss('the cache is off (--no-cache)');
   if (isRefreshed) return miss('asked to be made anew (--refresh)');
   const commit = await git.resolve(cacheRef(digest));
@@ -189,10 +201,16 @@ async function fileDigests(
 }
 
 /** Digests, not values: a manifest is a file, and an environment holds secrets. */
-function environmentDigests(env: Readonly<Record<string, string>>): Record<string, string> {
-  const names = Object.keys(env).filter((name) => !NOT_IN_KEY.test(name));
+function environmentDigests(
+  inherited: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const all = [
+    ...Object.entries(inherited).filter(([name]) => !isSaidToJob(name) && !OF_SESSION.test(name)),
+    ...Object.entries(own).filter(([name]) => !namesAttempt(name)),
+  ];
   return Object.fromEntries(
-    names.map((name) => [name, sha256(`${name}=${env[name]}`).slice(0, 16)]),
+    all.map(([name, value]) => [name, sha256(`${name}=${value}`).slice(0, 16)]),
   );
 }
 

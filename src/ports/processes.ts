@@ -21,6 +21,8 @@ export interface Job {
   readonly cwd: string;
   /** Added to what the keeper inherited. */
   readonly env: Readonly<Record<string, string>>;
+  /** Names of inherited variables that the job does not get. */
+  readonly unset?: readonly string[];
 }
 
 export interface Keeper {

@@ -90,6 +90,13 @@ export class Alarms {
     popHeap(this.#heap, isEarlier);
   }
 
+  /** Empties it. @returns what was in it, in no order */
+  takeAll(): readonly Alarm[] {
+    const all = this.#heap;
+    this.#heap = [];
+    return all;
+  }
+
   /** All entries, in no order. */
   all(): readonly Alarm[] {
     return this.#heap;

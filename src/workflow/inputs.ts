@@ -100,7 +100,11 @@ function absentValue(name: string, spec: InputSpec): InputValue | OrchError {
 }
 
 function parseInput(name: string, spec: InputSpec, text: string): InputValue | OrchError {
-  if (spec.type === 'string') return text;
+  if (spec.type === 'string') {
+    if (!text.includes('\0')) return text;
+    const shown = JSON.stringify(text).slice(1, -1);
+    return invalid(name, shown, 'must be without a NUL character', `--input ${name}=<text>`);
+  }
   if (spec.type === 'boolean') {
     if (text === 'true' || text === 'false') return text === 'true';
     return invalid(name, text, 'must be true or false', `--input ${name}=true`);

@@ -57,8 +57,10 @@ export class ValueReader {
 
   /** @returns the value and how many values it holds with every alias written out */
   #node(node: unknown): { value: Plain; size: number } {
-    if (isScalar(node))
+    if (isScalar(node)) {
+      this.#refuseNul(node.value, node);
       return this.#anchored(node.anchor, this.#scalar(node.value, node.source), 1);
+    }
     if (isAlias(node)) return this.#alias(node);
     if (!isMap(node) && !isSeq(node)) return { value: null, size: 1 };
     if (node.anchor !== undefined) this.#anchors.set(node.anchor, 'open');
@@ -80,6 +82,17 @@ export class ValueReader {
     if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
     if (typeof value === 'number') return value;
     return source ?? String(value);
+  }
+
+  /** Only "\0" in double quotes gets here. Refused wherever it stands: no script, name or value can use one. */
+  #refuseNul(text: unknown, node: unknown): void {
+    if (typeof text !== 'string' || !text.includes('\0')) return;
+    this.findings.push({
+      code: 'ORCH_INVALID_VALUE',
+      what: 'the text holds a NUL character',
+      fix: 'remove it: no command line or environment can carry one',
+      span: spanOfNode(this.#source, node),
+    });
   }
 
   #alias(node: Alias): { value: Plain; size: number } {
@@ -113,6 +126,7 @@ export class ValueReader {
     let size = 1;
     for (const pair of node.items) {
       const key = isScalar(pair.key) ? String(pair.key.value ?? pair.key.source ?? '') : '';
+      this.#refuseNul(key, pair.key);
       if (!this.#acceptsKey(key, pair.key, pairs)) continue;
       const read = this.#node(pair.value);
       map[key] = read.value;

@@ -2,55 +2,11 @@
  * What the keys of a workflow file mean, told by small workflows that are run from their file to their
  * last checkpoint. How a mistake in such a file is told is test/workflow.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import type { GateFinished, RunEvent, StepFinished } from '../../src/run/events.ts';
-import { makeRepository, type TestRepository } from '../rig/repository.ts';
-import { type RunOutcome, runToEnd } from '../rig/runs.ts';
-
-interface Stage {
-  readonly repository: TestRepository;
-  /** Writes the workflow and runs it. */
-  run(steps: string, ...options: readonly string[]): Promise<RunOutcome>;
-  read(path: string): string;
-  exists(path: string): boolean;
-  /** Lines of a file beside the work tree, where a step tells what no checkpoint shall see. */
-  notes(name: string): string[];
-}
-
-function makeStage(files: Readonly<Record<string, string>> = {}): Stage {
-  const repository = makeRepository();
-  onTestFinished(() => repository[Symbol.dispose]());
-  for (const [path, content] of Object.entries(files)) repository.write(path, content);
-  repository.commitAll('first');
-  return {
-    repository,
-    run(steps, ...options) {
-      repository.write('w.yaml', `name: w\n${steps}`);
-      return runToEnd(repository, 'run', 'w.yaml', ...options);
-    },
-    read: (path) => readFileSync(repository.path(path), 'utf8'),
-    exists: (path) => existsSync(repository.path(path)),
-    notes(name) {
-      const path = join(repository.folder, name);
-      return existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [];
-    },
-  };
-}
-
-type Ended<Body> = Body & { readonly at: string };
-
-function endsOf({ events }: RunOutcome, step: string): Ended<StepFinished>[] {
-  return events.filter(
-    (event): event is RunEvent & StepFinished =>
-      event.type === 'step.finished' && event.step === step,
-  );
-}
-
-function gatesOf({ events }: RunOutcome): Ended<GateFinished>[] {
-  return events.filter((event): event is RunEvent & GateFinished => event.type === 'gate.finished');
-}
+import { readFileSync, statSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { runOrch } from '../rig/cli.ts';
+import type { RunOutcome } from '../rig/runs.ts';
+import { endsOf, gatesOf, makeStage } from '../rig/workflow-stage.ts';
 
 /** Step id -> how it ended, skipped ones with the reason. */
 function statuses({ events }: RunOutcome): Record<string, string> {
@@ -96,6 +52,33 @@ describe('retry', () => {
     );
     expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code: 1, tries: 2 });
     expect(endsOf(outcome, 'a').at(-1)).toMatchObject({ exit_code: 7, failure: { kind: 'exit' } });
+  });
+
+  test('a step whose process is lost every time is tried three times, and no more', async () => {
+    const { run, notes } = makeStage();
+    const outcome = await run(
+      'steps:\n  a: { run: "echo x >> ../tries; kill -9 $PPID; sleep 60" }\n',
+    );
+    expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code: 1, tries: 3 });
+    expect(endsOf(outcome, 'a').map(({ failure }) => failure?.kind)).toEqual(
+      Array(3).fill('crash'),
+    );
+  });
+
+  test.for([
+    { what: 'once is tried again', dies: 1, code: 0, tries: 2 },
+    { what: 'every time is tried three times', dies: 9, code: 1, tries: 3 },
+  ])('a step lost together with orch $what', async ({ dies, code, tries }) => {
+    const { repository, notes } = makeStage();
+    const die = 'kill -9 $(ps -o ppid= -p $PPID) $PPID; sleep 60';
+    repository.write(
+      'w.yaml',
+      `name: w\nsteps:\n  a: { run: 'echo x >> ../tries; [ $(wc -l < ../tries) -gt ${dies} ] || { ${die}; }' }\n`,
+    );
+    let outcome = await runOrch(['run', 'w.yaml'], { cwd: repository.top });
+    for (let n = 1; n < 6 && outcome.signal === 'SIGKILL'; n++)
+      outcome = await runOrch(['resume'], { cwd: repository.top });
+    expect({ code: outcome.code, tries: notes('tries').length }).toEqual({ code, tries });
   });
 });
 
@@ -264,6 +247,25 @@ steps:
   });
 });
 
+test('a NUL that only an expression makes fails the step or the gate, not the run of orch', async () => {
+  const { run } = makeStage();
+  const env = `env: { X: "\${{ fromJSON('\\"a\\\\u0000b\\"') }}" }`;
+  const outcome = await run(`fail_fast: false
+steps:
+  a: { ${env}, run: "true" }
+`);
+  const failure = { kind: 'expression', message: 'the variable X holds a NUL character' };
+  expect(outcome.code, outcome.stderr).toBe(1);
+  expect(endsOf(outcome, 'a')).toMatchObject([{ status: 'failed', failure }]);
+  const gated = await run(`steps:
+  a: { run: "true" }
+gates:
+  - { name: g, level: light, ${env}, run: "true" }
+`);
+  expect(gated.code, gated.stderr).toBe(1);
+  expect(gatesOf(gated)).toMatchObject([{ status: 'failed', failure }]);
+});
+
 test('a nested workflow is run with its inputs, and hands its outputs on', async () => {
   const { run, read } = makeStage({
     'inner.yaml': `name: inner
@@ -338,117 +340,5 @@ gates:
     expect(outcome.code, outcome.stderr).toBe(0);
     expect(notes('ran').sort()).toEqual(['end', 'flaky', 'flaky']);
     expect(outcome.summary.gates_left_out).toEqual(['strict']);
-  });
-});
-
-describe('cache', () => {
-  const step = (more = '', script = 'cat in.txt > out.txt') =>
-    `steps:\n  a: { cache: true, reads: [in.txt, "lib/**"], produces: [out.txt], ${more} run: 'echo ran >> ../ran; echo v=1 >> "$ORCH_OUTPUT"; ${script}' }\n  b: { needs: [a], env: { V: "\${{ steps.a.outputs.v }}" }, run: 'echo "$V" > v.txt' }\n`;
-
-  async function makeCached() {
-    const stage = makeStage({ 'in.txt': 'one\n', 'lib/x': 'x\n', 'other.txt': 'o\n' });
-    const first = await stage.run(step());
-    expect(first.code, first.stderr).toBe(0);
-    return stage;
-  }
-
-  function useOf(outcome: RunOutcome): { hit?: boolean; reason?: string } {
-    const { hit, reason } = endsOf(outcome, 'a')[0]?.cache ?? {};
-    return { ...(hit !== undefined && { hit }), ...(reason !== undefined && { reason }) };
-  }
-
-  test('a hit runs nothing, and brings back what was produced and handed on', async () => {
-    const { run, read, notes, repository } = await makeCached();
-    repository.remove('out.txt');
-    repository.remove('v.txt');
-    repository.write('other.txt', 'changed, and not read by the step\n');
-    const outcome = await run(step());
-    expect(useOf(outcome)).toMatchObject({ hit: true });
-    expect(outcome.summary.cache.hits).toBe(1);
-    expect([read('out.txt'), read('v.txt'), notes('ran')]).toEqual(['one\n', '1\n', ['ran']]);
-    expect(repository.git('show', `${outcome.summary.branch}:out.txt`)).toBe('one');
-  });
-
-  test.for([
-    { what: 'a file it reads', change: { 'in.txt': 'two\n' }, reason: 'file in.txt changed' },
-    { what: 'a new file that it would read', change: { 'lib/y': '' }, reason: 'file lib/y is new' },
-    { what: 'its command', workflow: step('', 'cp in.txt out.txt'), reason: 'its command changed' },
-    { what: 'its env', workflow: step('env: { MODE: fast },'), reason: 'variable MODE is new' },
-    {
-      what: 'what it produces',
-      workflow: step('', 'cat in.txt > out.txt').replace('[out.txt]', '[out.txt, in.txt]'),
-      reason: 'what it produces changed',
-    },
-    { what: '--no-cache', options: ['--no-cache'], reason: 'the cache is off (--no-cache)' },
-    {
-      what: '--refresh',
-      options: ['--refresh', 'a'],
-      reason: 'asked to be made anew (--refresh)',
-    },
-  ])('never stale: $what', async ({ change = {}, workflow = step(), options = [], reason }) => {
-    const { run, notes, repository } = await makeCached();
-    for (const [path, content] of Object.entries(change)) repository.write(path, content);
-    const outcome = await run(workflow, ...options);
-    expect(useOf(outcome)).toEqual({ hit: false, reason });
-    expect(notes('ran')).toHaveLength(2);
-  });
-
-  test('never stale: a variable that orch itself inherited', async () => {
-    const { run, notes } = await makeCached();
-    process.env['PATH'] = `${process.env['PATH']}:/nonexistent`;
-    onTestFinished(() => {
-      process.env['PATH'] = process.env['PATH']?.replace(/:\/nonexistent$/, '');
-    });
-    expect(useOf(await run(step()))).toEqual({ hit: false, reason: 'variable PATH changed' });
-    expect(notes('ran')).toHaveLength(2);
-  });
-
-  test('an entry lives as long as its ttl', async () => {
-    const { run, notes } = makeStage({ 'in.txt': 'one\n' });
-    const short = step().replace('cache: true', 'cache: { ttl: 1ms }');
-    const long = step().replace('cache: true', 'cache: { ttl: 1h }');
-    await run(short);
-    expect(useOf(await run(short)).reason).toBe('the entry is older than its ttl');
-    expect(useOf(await run(long))).toMatchObject({ hit: true });
-    expect(notes('ran')).toHaveLength(2);
-  });
-
-  test('what changed while the step ran is not kept, and a failure neither', async () => {
-    const { run, repository, notes } = makeStage({ 'in.txt': 'one\n' });
-    const changing = step('', 'cat in.txt > out.txt; echo more >> in.txt');
-    await run(changing);
-    repository.write('in.txt', 'one\n');
-    expect(useOf(await run(changing))).toMatchObject({ hit: false });
-    const failing = step('', 'cat in.txt > out.txt; false');
-    await run(failing);
-    expect((await run(failing)).code).toBe(1);
-    expect(notes('ran')).toHaveLength(4);
-  });
-
-  test('a gate is asked again only when what it looks at has changed', async () => {
-    const { run, repository, notes } = makeStage({ 'in.txt': 'one\n', 'other.txt': 'o\n' });
-    const workflow = `steps:
-  a: { run: "true" }
-gates:
-  - { name: all, level: light, cache: true, run: 'echo all >> ../ran' }
-  - { name: some, level: light, cache: true, reads: [in.txt], run: 'echo some >> ../ran' }
-`;
-    await run(workflow);
-    const second = await run(workflow);
-    expect(gatesOf(second).map(({ gate, cache }) => [gate, cache?.hit])).toEqual([
-      ['all', true],
-      ['some', true],
-    ]);
-    repository.write('other.txt', 'changed\n');
-    const third = await run(workflow);
-    expect(
-      gatesOf(third)
-        .map(({ gate, cache }) => [gate, cache?.hit])
-        .sort(),
-    ).toEqual([
-      ['all', false],
-      ['some', true],
-    ]);
-    expect(notes('ran').sort()).toEqual(['all', 'all', 'some']);
   });
 });

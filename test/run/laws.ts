@@ -16,6 +16,7 @@ import type {
   StepStarted,
   StepWaiting,
 } from '../../src/run/events.ts';
+import { MAX_CRASHES } from '../../src/run/retry.ts';
 import type { RunState } from '../../src/run/state.ts';
 import { summarise } from '../../src/run/summary.ts';
 import type { Workflow } from '../../src/workflow/workflow.ts';
@@ -31,8 +32,10 @@ interface Step {
   status: Status;
   /** Over all lives. */
   attempts: number;
-  /** In this life: those that count for `retry`, and lost ones. */
+  /** In this life: those that count for `retry`. */
   counted: number;
+  /** In this life: those whose process was lost. */
+  crashes: number;
   notBeforeMs: number;
   /** When its status became what it is. */
   sinceMs: number;
@@ -182,6 +185,7 @@ export class Laws {
     const attempts = this.#attemptsOf.get(id) ?? 0;
     const fresh = {
       counted: 0,
+      crashes: 0,
       notBeforeMs: 0,
       sinceMs: this.#nowMs,
       patienceMs: 0,
@@ -412,7 +416,10 @@ export class Laws {
     const kind = event.failure?.kind;
     const hasQueued = kind === 'timeout' && step.status === 'running' && !step.holdsSlot;
     if (hasQueued && this.#nowMs < step.patienceMs) fail(`${step.id} had patience left`);
-    if (kind !== 'crash' && kind !== 'interrupted') step.counted += 1;
+    if (kind === 'crash') step.crashes += 1;
+    else if (kind !== 'interrupted') step.counted += 1;
+    if (event.retry_at !== undefined && kind === 'crash' && step.crashes >= MAX_CRASHES)
+      fail(`${step.id} was lost ${step.crashes} times and is tried again`);
     const { maxAttempts } = step.definition.step.retry;
     if (step.counted > maxAttempts) fail(`${step.id} has had ${step.counted} of ${maxAttempts}`);
     const again = event.retry_at !== undefined || kind === 'interrupted';
@@ -625,7 +632,8 @@ export class Laws {
   }
 
   #setBack(step: Step): void {
-    Object.assign(step, { status: 'pending', counted: 0, notBeforeMs: 0, sinceMs: this.#nowMs });
+    const anew = { status: 'pending', counted: 0, crashes: 0, notBeforeMs: 0 };
+    Object.assign(step, { ...anew, sinceMs: this.#nowMs });
     delete step.skipped;
   }
 

@@ -507,7 +507,7 @@ class World {
     const key = stepKey(node, attempt);
     this.#effects.push(() => {
       this.#startJob(key, node.step.timeout.totalMs);
-      this.#ended.set(key, (job) => this.#stepEnded(node, attempt, job, false));
+      this.#ended.set(key, (job) => this.#stepEnded(node, attempt, job));
     });
   }
 
@@ -549,7 +549,7 @@ class World {
     const node = this.#state.nodes[index] as PlanNode;
     const attempt = stepStateOf(this.#state, index).attempts.length;
     const key = stepKey(node, attempt);
-    this.#adopt(key, (job) => this.#stepEnded(node, attempt, job, true));
+    this.#adopt(key, (job) => this.#stepEnded(node, attempt, job));
     this.#limit(key, node.step.timeout.totalMs);
   }
 
@@ -568,7 +568,7 @@ class World {
     if (job.code !== undefined) this.#later(0, () => ended(job));
   }
 
-  #stepEnded(node: PlanNode, attempt: number, job: Job, isAdopted: boolean): void {
+  #stepEnded(node: PlanNode, attempt: number, job: Job): void {
     this.#busy.delete(`stop:${node.index}`);
     const outcome = outcomeOf(job);
     const failure = failureOf(outcome);
@@ -577,13 +577,11 @@ class World {
     const delayMs =
       failure === undefined
         ? undefined
-        : isAdopted && failure.kind === 'crash'
-          ? 0
-          : retryDelayMs(
-              node.step.retry,
-              { kind: failure.kind, counted, crashes },
-              this.chance.next(),
-            );
+        : retryDelayMs(
+            node.step.retry,
+            { kind: failure.kind, counted, crashes },
+            this.chance.next(),
+          );
     const outputs = failure || this.chance.once(8) ? {} : { list: this.#randomList() };
     const end = () => {
       const body: StepFinished = {

@@ -42,6 +42,10 @@ describe('resolveInputs', () => {
       what: 'the input "deploy" must be true or false, not "yes"\n  fix: --input deploy=true [ORCH_INVALID_INPUT]',
     },
     {
+      given: { channel: 'beta', target: 'a\0b' },
+      what: 'the input "target" must be without a NUL character, not "a\\u0000b"\n  fix: --input target=<text> [ORCH_INVALID_INPUT]',
+    },
+    {
       given: { channel: 'beta', constructor: 'x' },
       what: 'the workflow has no input "constructor"\n  fix: its inputs are target, count, deploy and channel [ORCH_UNKNOWN_INPUT]',
     },

@@ -89,6 +89,22 @@ describe('a whole message', () => {
     ]);
   });
 
+  test('refuses NUL wherever it stands, also as the key and behind an alias', () => {
+    const text = [
+      'steps:',
+      '  a: { run: "echo \\0", env: { X: &x "a\\0b", Y: *x } }',
+      '  b: { run: x, produces: ["o\\x00"], with: { "k\\u0000": 1 } }',
+    ].join('\n');
+    expect(messageOf(text).split('\n').slice(0, 4)).toEqual([
+      'w.yaml:2:13: the text holds a NUL character',
+      '   2 |   a: { run: "echo \\0", env: { X: &x "a\\0b", Y: *x } }',
+      '     |             ^^^^^^^^^',
+      '  fix: remove it: no command line or environment can carry one [ORCH_INVALID_VALUE]',
+    ]);
+    const places = sentencesOf(text).filter((line) => line.includes('NUL'));
+    expect(places.map((line) => line.split(' ')[0])).toEqual(['2:13:', '2:37:', '3:27:', '3:45:']);
+  });
+
   test('keeps its carets under tabs and wide characters', () => {
     const spot = { file: 'w.yaml', line: 1, column: 6, length: 2 };
     const diagnostic = { code: 'ORCH_USAGE', what: 'w', fix: 'f', spot } as const;

@@ -29,6 +29,7 @@ export function explainGitFailure(
     explainStorage(what, repository.gitDir) ??
     explainRef(words) ??
     explainFile(words) ??
+    explainDamage(what) ??
     new OrchError('ORCH_GIT_FAILED', what, { fix: 'orch doctor' })
   );
 }
@@ -69,6 +70,17 @@ function explainFile(words: string): OrchError | undefined {
   const name = /^fatal: Unable to process path (.*)$/m.exec(words)?.[1];
   if (name === undefined) return undefined;
   return unreadableFile(name, words);
+}
+
+/** Said of objects that orch has from git itself, never of a revision that somebody typed. */
+const DAMAGE =
+  /not a git repository|invalid object \d{6} |is not a valid object$|unable to read tree|loose object .* is corrupt|object file .* is empty|missing (blob|tree|commit)/m;
+
+function explainDamage(what: string): OrchError | undefined {
+  if (!DAMAGE.test(what)) return undefined;
+  return new OrchError('ORCH_REPOSITORY_DAMAGED', `the repository is gone or damaged: ${what}`, {
+    fix: 'git fsck',
+  });
 }
 
 /** As one word of a shell, for a line that is meant to be copied. */

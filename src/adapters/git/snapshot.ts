@@ -35,7 +35,7 @@ export async function takeSnapshot(
 function isPoisoned(error: unknown): boolean {
   return (
     error instanceof OrchError &&
-    error.code === 'ORCH_GIT_FAILED' &&
+    (error.code === 'ORCH_GIT_FAILED' || error.code === 'ORCH_REPOSITORY_DAMAGED') &&
     /invalid object|null sha1|error building trees|bad signature|index file (corrupt|smaller)|bad index|unable to read tree|unordered stage entries|sha1 signature/i.test(
       error.what,
     )

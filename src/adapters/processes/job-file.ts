@@ -26,7 +26,7 @@ const SHELL_OWNED =
  * @throws OrchError ORCH_INVALID_JOB for an environment name no shell can hold, or a NUL character
  */
 export function formatJobFile(
-  job: Pick<Job, 'cwd' | 'env' | 'script'>,
+  job: Pick<Job, 'cwd' | 'env' | 'script' | 'unset'>,
   scriptFile?: string,
 ): string {
   const cwd = quoteForShell(job.cwd);
@@ -36,12 +36,15 @@ export function formatJobFile(
   });
   const owned = entries.filter(({ name }) => SHELL_OWNED.test(name));
   const exported = entries.filter((entry) => !owned.includes(entry));
+  // No shell has a variable of another name, so there is nothing to take away.
+  const unset = (job.unset ?? []).filter((name) => ENVIRONMENT_NAME.test(name));
   const program = [
     ...(owned.length > 0 ? ['/usr/bin/env', ...owned.map(({ assignment }) => assignment)] : []),
     ...commandOf(job.script, scriptFile),
   ];
   return [
     `cd ${cwd} || { printf 'orch: cannot enter the working directory %s\\n' ${cwd} >&2; exit ${CANNOT_ENTER_FOLDER}; }`,
+    ...(unset.length > 0 ? [`unset ${unset.join(' ')}`] : []),
     ...exported.map(({ assignment }) => `export ${assignment}`),
     `exec ${program.join(' ')}`,
     '',

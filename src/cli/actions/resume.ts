@@ -44,7 +44,7 @@ export async function resumeCommand(
   if (changed === undefined && !hasFinished(before)) noteChanges(context, before, read);
   const config = loadConfig(ports.files, root);
   using session = await openRunSession(context);
-  const { state, resumed } = await resumeRun(
+  const driven = resumeRun(
     ports,
     git,
     {
@@ -55,6 +55,7 @@ export async function resumeCommand(
     },
     session.hooks,
   );
+  const { state, resumed } = await session.drive(driven);
   if (!resumed) context.note(`run ${run} had ended: nothing to resume`);
   session.end(state, frozen.commit_to === 'current' ? await currentBranch(git) : branchName(run));
 }

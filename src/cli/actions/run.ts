@@ -60,7 +60,7 @@ export async function runCommand(
     strategies,
   });
   using session = await openRunSession(context);
-  const state = await startRun(
+  const driven = startRun(
     ports,
     git,
     {
@@ -79,6 +79,7 @@ export async function runCommand(
       },
     },
   );
+  const state = await session.drive(driven);
   session.end(
     state,
     options.commitTo === 'current' ? await currentBranch(git) : branchName(state.run),

@@ -28,12 +28,12 @@ const anyText = fc
 const anyName = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,8}$/).map((name) => `V_${name}`);
 
 describe.for(findShells())('read by $name', ({ command }) => {
-  const run = (text: string): Buffer => {
+  const run = (text: string, env: Record<string, string> = {}): Buffer => {
     const folder = makeTemporaryFolder();
     writeFileSync(join(folder, 'job'), text);
     const [shell = '', ...args] = command;
     const script = '. "$1/job"';
-    const { stdout, stderr } = spawnSync(shell, [...args, '-c', script, 'sh', folder], { env: {} });
+    const { stdout, stderr } = spawnSync(shell, [...args, '-c', script, 'sh', folder], { env });
     expect(String(stderr)).toBe('');
     return stdout;
   };
@@ -60,6 +60,17 @@ describe.for(findShells())('read by $name', ({ command }) => {
     const names = ['UID', 'EUID', 'PPID', 'OPTIND', 'SECONDS', 'IFS', 'BASHOPTS', 'SHELLOPTS', '_'];
     const env = Object.fromEntries(names.map((name) => [name, '7']));
     expect(run(formatJobFile({ cwd: '/', env, script: 'echo ran' })).toString()).toBe('ran\n');
+  });
+
+  test('a job does not get what is unset, unless it is set anew', () => {
+    const job = {
+      cwd: '/',
+      unset: ['HOME', 'LANG', 'NOT_SET', 'no name'],
+      env: { LANG: 'C' },
+      script: 'echo "$LANG ${HOME-unset} $KEPT"',
+    };
+    const inherited = { HOME: '/root', LANG: 'de_DE', KEPT: 'kept' };
+    expect(run(formatJobFile(job), inherited).toString()).toBe('C unset kept\n');
   });
 
   test('the handover of every directory is undone by printf %b', () => {

@@ -1,0 +1,33 @@
+/** What an attempt left that says whether it has done its work: the files it promised, and what it hands on. */
+import type { PlanNode } from '../plan/plan.ts';
+import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
+import type { LiveRun } from './live-run.ts';
+import { attemptFolder } from './run-files.ts';
+
+/** The first pattern of `produces` that nothing fits. */
+export async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undefined> {
+  const { produces } = node.step;
+  const without = produces.filter((pattern) => pattern.startsWith('!'));
+  for (const pattern of produces) {
+    if (without.includes(pattern)) continue;
+    if ((await run.parts.workTree.glob([pattern, ...without])).length === 0) return pattern;
+  }
+  return undefined;
+}
+
+export function readOutputs(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+): ReturnType<typeof parseOutputs> {
+  const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
+  const { files } = run.parts.ports;
+  const size = files.size(path);
+  if (size === undefined) return { ok: true, outputs: {} };
+  if (size > MAX_OUTPUT_BYTES)
+    return {
+      ok: false,
+      problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read`,
+    };
+  return parseOutputs(files.readText(path) ?? '');
+}
