@@ -110,7 +110,10 @@ export interface PlanChanged extends Body<'plan.changed'> {
   readonly frozen: string;
   readonly added: readonly string[];
   readonly removed: readonly string[];
+  /** Steps whose new definition was taken. */
   readonly changed: readonly string[];
+  /** Steps that had started and keep their old one; absent in older journals, where `changed` has them. */
+  readonly kept?: readonly string[];
 }
 export interface WaveStarted extends OfWave<'wave.started'> {
   readonly steps: readonly string[];

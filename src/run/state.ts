@@ -95,7 +95,7 @@ export interface RunState {
   readonly run: string;
   workflow: Workflow;
   plan: Plan;
-  readonly inputs: Readonly<Record<string, JsonValue>>;
+  inputs: Readonly<Record<string, JsonValue>>;
   status: RunStatus;
   /** Number of the last event. */
   seq: number;
