@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { GateFinished, RunEvent, StepFinished } from '../../src/run/events.ts';
+import { runOrch } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { type RunOutcome, runToEnd } from '../rig/runs.ts';
 
@@ -450,5 +451,42 @@ gates:
       ['some', true],
     ]);
     expect(notes('ran').sort()).toEqual(['all', 'all', 'some']);
+  });
+});
+
+describe('a folder where a file is meant', () => {
+  const STEPS = "steps: { a: { run: 'true' } }\n";
+  const makeFolders = () =>
+    makeStage({
+      '.orch/workflows/docs.yaml': `name: docs\n${STEPS}`,
+      '.orch/workflows/d.yaml/inside': '',
+      'docs/page.md': '',
+      'other/page.md': '',
+    }).repository.top;
+
+  test('does not hide the workflow of its name', async () => {
+    const cwd = makeFolders();
+    expect((await runOrch(['plan', 'docs'], { cwd })).stdout).toContain('docs: 1 step in 1 wave');
+  });
+
+  test('is said to be one, in place of a workflow', async () => {
+    const cwd = makeFolders();
+    for (const [given, shown] of [
+      ['.', '.'],
+      ['other', 'other'],
+      ['.orch/workflows/d.yaml', '.orch/workflows/d.yaml'],
+    ] as const) {
+      const { code, stderr } = await runOrch(['plan', given], { cwd });
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${shown} is a folder, not a`)]);
+    }
+    const { code, stdout } = await runOrch(['list', '--workflows'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/d\.yaml .*is a folder, not a file(.|\n)*docs\.yaml/);
+  });
+
+  test('is said to be one, in place of the settings', async () => {
+    const { repository } = makeStage({ '.orch/config.yaml/inside': '', 'w.yaml': STEPS });
+    const { code, stderr } = await runOrch(['plan', 'w.yaml'], { cwd: repository.top });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('config.yaml is a folder')]);
   });
 });
