@@ -60,7 +60,7 @@ async function makeLongRun() {
     `name: long\nsteps:\n  slow: { run: "${steering.command('slow')}" }\n`,
   );
   const child = startOrch(['run', 'long.yaml'], { cwd: repository.top });
-  return { repository, child, slow: await steering.started('slow') };
+  return { repository, child, slow: await steering.started('slow'), steering };
 }
 
 describe('what a killed orch leaves', () => {
@@ -84,6 +84,18 @@ describe('what a killed orch leaves', () => {
     expect(left[0]?.fix).toBe(`orch resume ${state.run}, or orch cancel ${state.run}`);
     await runOrch(['cancel'], { cwd: repository.top });
     expect((await examine(repository.top)).problems).toEqual([]);
+  });
+
+  test('ended by --fix, it did not fail: a resume runs it again', async () => {
+    const { repository, child, slow, steering } = await makeLongRun();
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await examine(repository.top, '--fix');
+    await slow.ended;
+    const resumed = runToEnd(repository, 'resume');
+    await (await steering.started('slow')).exit(0);
+    expect(await resumed).toMatchObject({ code: 0, summary: { status: 'passed' } });
+    expect(readOnlyRun(repository).state.steps[0]).toMatchObject({ counted: 1 });
   });
 
   test('temporary files go, but not those of a living process', async () => {
