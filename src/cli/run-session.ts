@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { EXIT } from '../base/errors.ts';
+import { sealedRef } from '../checkpoint/layout.ts';
 import type { RunControl } from '../engine/drive-run.ts';
 import type { RunHooks } from '../engine/start-run.ts';
 import type { RunState } from '../run/state.ts';
@@ -47,7 +48,7 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
     end(state, branch) {
       unfinished = undefined;
       display.close();
-      const summary = summarise(state, branch, Date.now());
+      const summary = summarise(state, { branch, sealedRef }, Date.now());
       if (context.json) context.printLine(summary);
       else context.print(renderSummary(state, summary));
       context.exitCode = exitCodeOf(summary, signals.received());

@@ -164,6 +164,8 @@ export interface RunState {
   redoAfter?: number;
   /** `on_failure: rollback` was carried out; only a retry goes on from there. */
   wentBack: boolean;
+  /** Ref of what the last finished rollback replaced. */
+  lastRescue?: string;
   /** Refs under refs/orch/rescue that the journal names. */
   rescues: number;
   acceptOpen?: {

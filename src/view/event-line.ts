@@ -37,6 +37,8 @@ function describe(event: RunEvent, state: RunState): string | undefined {
       return `  saved  checkpoint ${event.wave} ${event.commit.slice(0, 12)}`;
     case 'run.resumed':
       return `resumed (process ${event.epoch})`;
+    case 'rollback.started':
+      return `rolling back to wave ${event.to}; the work tree as it was: ${event.rescue}`;
     case 'rollback.done':
       return `rolled back to wave ${event.to}`;
     default:

@@ -17,6 +17,7 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
       (gate) =>
         `  gate left out: ${stripControl(gate)} (its level is above the validation of its wave)`,
     ),
+    ...pinnedLines(summary),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
     `  next: ${nextCommand(state, summary)}`,
   ];
@@ -44,6 +45,13 @@ function failures(state: RunState): string[] {
     }
   }
   return lines;
+}
+
+/** What a failure left, which is on no branch. */
+function pinnedLines({ rescue, left_wave }: RunSummary): string[] {
+  if (rescue !== null) return [`  before the rollback: git diff HEAD ${rescue}`];
+  if (left_wave === null) return [];
+  return [`  wave ${left_wave.wave} as it was left: git diff HEAD ${left_wave.ref}`];
 }
 
 function cacheLines({ cache }: RunSummary): string[] {

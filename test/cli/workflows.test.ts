@@ -490,3 +490,42 @@ describe('a folder where a file is meant', () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining('config.yaml is a folder')]);
   });
 });
+
+describe('what a failure left', () => {
+  const failing = (onFailure: string) =>
+    `on_failure: ${onFailure}\nsteps: { a: { run: echo half > left.txt; exit 3 } }\n`;
+
+  test('is named by its rescue ref after on_failure: rollback', async () => {
+    const stage = makeStage();
+    const { run, summary, stderr } = await stage.run(failing('rollback'));
+    const rescue = `refs/orch/rescue/${run}/1`;
+    expect(summary).toMatchObject({ status: 'failed', rescue });
+    expect(stderr).toBe(`run ${run}\n`);
+    expect(stage.repository.git('show', `${rescue}:left.txt`)).toBe('half');
+    expect(stage.exists('left.txt')).toBe(false);
+    const again = await runOrch(['run', 'w.yaml'], { cwd: stage.repository.top });
+    expect(again.stderr).toMatch(
+      /^rolling back to wave 0; the work tree as it was: refs\/orch\/rescue\/\S+$/m,
+    );
+    expect(again.stdout).toMatch(
+      /^ {2}before the rollback: git diff HEAD refs\/orch\/rescue\/\S+$/m,
+    );
+  });
+
+  test('is named by its sealed wave when it is kept', async () => {
+    const stage = makeStage();
+    const { run, summary } = await stage.run(failing('keep'));
+    const ref = `refs/orch/sealed/${run}/1`;
+    expect(summary).toMatchObject({ rescue: null, left_wave: { wave: 1, ref } });
+    expect(stage.repository.git('show', `${ref}:left.txt`)).toBe('half');
+    const again = await runOrch(['run', 'w.yaml'], { cwd: stage.repository.top });
+    expect(again.stdout).toMatch(
+      /^ {2}wave 1 as it was left: git diff HEAD refs\/orch\/sealed\/\S+$/m,
+    );
+  });
+
+  test('is nothing when all went well', async () => {
+    const { summary } = await makeStage().run("steps: { a: { run: 'true' } }\n");
+    expect(summary).toMatchObject({ rescue: null, left_wave: null });
+  });
+});

@@ -168,7 +168,7 @@ export class Laws {
     for (const { status } of this.#steps.values()) {
       if (status in counts) counts[status as keyof typeof counts] += 1;
     }
-    const { steps } = summarise(state, 'orch/test', state.atMs);
+    const { steps } = summarise(state, { branch: 'orch/test', sealedRef: () => '' }, state.atMs);
     if (JSON.stringify(steps) !== JSON.stringify(counts))
       fail(`the summary says ${JSON.stringify(steps)}, the events ${JSON.stringify(counts)}`);
   }
