@@ -72,11 +72,12 @@ export class LiveRun {
     return Math.max(clock.now(), this.#startedAtMs + clock.monotonic() - this.#startedMonotonicMs);
   }
 
-  record(body: RunEventBody): void {
+  /** @param atMs when it happened, where that was not now */
+  record(body: RunEventBody, atMs = this.nowMs()): void {
     const stamp = {
       v: EVENT_VERSION,
       seq: this.state.seq + 1,
-      at: new Date(this.nowMs()).toISOString(),
+      at: new Date(atMs).toISOString(),
     };
     const event: RunEvent = { ...stamp, ...body };
     applyEvent(this.state, event);

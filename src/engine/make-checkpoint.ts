@@ -9,6 +9,7 @@ import type { Oid } from '../base/ids.ts';
 import { branchOf, committedFolder, sealedRef, segmentName } from '../checkpoint/layout.ts';
 import { checkpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
 import type { FilesPort } from '../ports/files.ts';
+import type { CheckpointCreated } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
 import { readSegments } from './journal.ts';
@@ -17,14 +18,20 @@ import type { RunFiles } from './run-files.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
+  run.task('checkpoint', async () => {
+    const created = await createCheckpoint(run);
+    return () => run.record(created);
+  });
+}
+
+/** @returns the event, for the caller to record */
+export async function createCheckpoint(run: LiveRun): Promise<CheckpointCreated> {
   const open = run.state.checkpointOpen;
   if (open === undefined) throw new Error('no checkpoint was started');
   // The view of the report is taken now: the next wave may already go on while the commit is made.
   const report = open.status === 'running' ? undefined : renderReport(run.state, open.status);
-  run.task('checkpoint', async () => {
-    const commit = await buildCheckpoint(run, open, report);
-    return () => run.record({ type: 'checkpoint.created', wave: open.wave, commit });
-  });
+  const commit = await buildCheckpoint(run, open, report);
+  return { type: 'checkpoint.created', wave: open.wave, commit };
 }
 
 type OpenCheckpoint = NonNullable<RunState['checkpointOpen']>;
