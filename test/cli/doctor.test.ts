@@ -112,6 +112,37 @@ describe('what a killed orch leaves', () => {
   });
 });
 
+describe('the branch of a run', () => {
+  test.for(['is gone', 'is gone, and its objects too'])('%s', async (harm) => {
+    const repository = makeSample();
+    repository.write('ok.yaml', 'name: ok\nsteps:\n  a: { run: echo x > made }\n');
+    const { run } = await runToEnd(repository, 'run', 'ok.yaml');
+    const ref = `refs/heads/orch/${run}`;
+    const tip = repository.git('rev-parse', ref);
+    repository.git('update-ref', '-d', ref);
+    if (harm !== 'is gone') repository.git('gc', '-q', '--prune=now');
+    const { problems } = await examine(repository.top);
+    const isThere = harm === 'is gone';
+    expect(problems).toMatchObject([{ check: 'checkpoint', fixable: isThere, fixed: false }]);
+    expect((await examine(repository.top, '--fix')).problems).toMatchObject([{ fixed: isThere }]);
+    if (!isThere) return;
+    expect(repository.git('rev-parse', ref)).toBe(tip);
+    expect((await runOrch(['audit', run], { cwd: repository.top })).code).toBe(0);
+    expect((await examine(repository.top)).problems).toEqual([]);
+  });
+
+  test('is not missed once the run was accepted, nor where checkpoints go elsewhere', async () => {
+    const repository = makeSample();
+    repository.write('ok.yaml', 'name: ok\nsteps:\n  a: { run: echo x > made }\n');
+    repository.commitAll('first');
+    const { run } = await runToEnd(repository, 'run', 'ok.yaml');
+    expect((await runOrch(['accept', run], { cwd: repository.top })).code).toBe(0);
+    repository.git('branch', '-q', '-D', `orch/${run}`);
+    await runToEnd(repository, 'run', 'ok.yaml', '--commit-to', 'current');
+    expect((await examine(repository.top)).problems).toEqual([]);
+  });
+});
+
 describe('pinned attempts', () => {
   async function makeFailedRun() {
     const repository = makeSample();
