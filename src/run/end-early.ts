@@ -38,8 +38,10 @@ function reasonToStop(state: RunState, interrupt: string | undefined): Failure |
   if (interrupt !== undefined)
     return { kind: 'interrupted', message: `orch was stopped by ${interrupt}` };
   if (state.cancelled) return { kind: 'cancelled', message: 'the run was cancelled' };
-  if (isFailingFast(state))
-    return { kind: 'cancelled', message: `${whyFailingFast(state)} (fail_fast)` };
+  if (isFailingFast(state)) {
+    const { reason, detail } = whyFailingFast(state);
+    return { kind: 'cancelled', message: reason === 'gate' ? detail : `${detail} (fail_fast)` };
+  }
   return undefined;
 }
 
@@ -52,7 +54,7 @@ export function letGo(state: RunState): Command | undefined {
   const isLetGo = (index: number) => !isCleanup(state, state.nodes[index] as PlanNode);
   for (const index of state.waiting) {
     if (!isLetGo(index)) continue;
-    const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state) };
+    const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state).detail };
     return { type: 'fail', node: state.nodes[index] as PlanNode, failure };
   }
   for (const { node: index } of state.agenda.retries.all()) {
@@ -64,7 +66,7 @@ export function letGo(state: RunState): Command | undefined {
 
 export function skipped(state: RunState, index: number): Command {
   const node = state.nodes[index] as PlanNode;
-  return { type: 'skip', node, reason: 'fail_fast', detail: whyFailingFast(state) };
+  return { type: 'skip', node, ...whyFailingFast(state) };
 }
 
 /** Cancelled or failed: pin the tree, go back if so configured, say how each step ended, finish. */
@@ -77,7 +79,7 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   if (passed + failed + left + cancelled < state.leaves) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
-      : { type: 'skip-rest', reason: 'fail_fast', detail: 'the run failed' };
+      : { type: 'skip-rest', ...whyFailingFast(state) };
   }
   const wave = state.waves[state.frontier];
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };

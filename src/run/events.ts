@@ -145,7 +145,15 @@ export interface StepFinished extends OfAttempt<'step.finished'> {
 }
 export interface StepSkipped extends OfWave<'step.skipped'> {
   readonly step: string;
-  readonly reason: 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
+  /** Journals of orch before there was `gate` say `fail_fast` then. */
+  readonly reason:
+    | 'when'
+    | 'needs'
+    | 'fail_fast'
+    | 'gate'
+    | 'parent'
+    | 'empty_matrix'
+    | 'cancelled';
   readonly detail: string;
 }
 export interface WaveSealed extends OfWave<'wave.sealed'> {

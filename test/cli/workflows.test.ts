@@ -529,3 +529,20 @@ describe('what a failure left', () => {
     expect(summary).toMatchObject({ rescue: null, left_wave: null });
   });
 });
+
+test('what a failed gate keeps from starting says which gate, also without fail_fast', async () => {
+  const stage = makeStage();
+  const { events } = await stage.run(`fail_fast: false
+steps:
+  a: { run: 'true', wave: 1 }
+  unit: { run: 'true', needs: [a], wave: 2 }
+gates:
+  - { name: tests, run: 'false', level: light }
+  - { name: lint, run: 'true', level: light }
+`);
+  expect(events.filter(({ type }) => type === 'step.skipped')).toMatchObject([
+    { step: 'unit', reason: 'gate', detail: 'gate tests of wave 1 failed' },
+  ]);
+  const { stdout } = await runOrch(['why', '@latest', 'unit'], { cwd: stage.repository.top });
+  expect(stdout).toContain('unit: it was skipped: gate tests of wave 1 failed\n');
+});

@@ -443,7 +443,13 @@ export class Laws {
       case 'parent':
         if (definition.parent === undefined) fail(`${step.id} lies in nothing`);
         return;
+      case 'gate':
+        if (!this.#gateFailed()) fail(`${step.id} is skipped (gate), and no gate failed`);
+        return;
       case 'fail_fast':
+        if (this.#gateFailed()) fail(`${step.id} is skipped (fail_fast), and a gate failed`);
+        if (!isOver) fail(`${step.id} is skipped (fail_fast), and the run goes on`);
+        return;
       case 'cancelled':
         if (!isOver) fail(`${step.id} is skipped (${event.reason}), and the run goes on`);
         return;
