@@ -40,9 +40,9 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
         context.note(`run ${run}`);
       },
       control: (control) => signals.connect(control),
-      observe: (event, state) => {
+      observe: (event, state, ended) => {
         if (context.json) context.printLine(event);
-        display.show(event, state);
+        display.show(event, state, ended);
       },
     },
     end(state, branch) {

@@ -11,7 +11,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
 import { applyEvent } from '../run/apply-event.ts';
 import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
+import { countEnded, type RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 import type { JournalWriter } from './journal.ts';
 import type { RunFiles } from './run-files.ts';
@@ -36,8 +36,8 @@ export interface LiveRunParts {
   readonly settings: RunSettings;
   readonly state: RunState;
   readonly journal: JournalWriter;
-  /** Sees every event once it is durable. */
-  readonly observe: (event: RunEvent, state: RunState) => void;
+  /** Sees every event once it is durable; the state is further by then, `ended` counts steps as of the event. */
+  readonly observe: (event: RunEvent, state: RunState, ended: number) => void;
 }
 
 export class LiveRun {
@@ -47,7 +47,7 @@ export class LiveRun {
   readonly busy = new Set<string>();
   /** Signal that asks for a stop. */
   interrupt: string | undefined;
-  #recorded: RunEvent[] = [];
+  #recorded: { readonly event: RunEvent; readonly ended: number }[] = [];
   #effects: (() => void)[] = [];
   #inbox: (() => void)[] = [];
   #wake: (() => void) | undefined;
@@ -81,7 +81,7 @@ export class LiveRun {
     };
     const event: RunEvent = { ...stamp, ...body };
     applyEvent(this.state, event);
-    this.#recorded.push(event);
+    this.#recorded.push({ event, ended: countEnded(this.state) });
   }
 
   /** Runs once everything recorded so far is durable. */
@@ -90,10 +90,10 @@ export class LiveRun {
   }
 
   flush(): void {
-    const events = this.#recorded;
+    const recorded = this.#recorded;
     this.#recorded = [];
-    this.parts.journal.append(events);
-    for (const event of events) this.parts.observe(event, this.state);
+    this.parts.journal.append(recorded.map(({ event }) => event));
+    for (const { event, ended } of recorded) this.parts.observe(event, this.state, ended);
     const effects = this.#effects;
     this.#effects = [];
     for (const effect of effects) effect();

@@ -6,7 +6,7 @@ import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
-import { type RunState, splitGateKey, stepStateOf, waveOf } from './state.ts';
+import { countEnded, type RunState, splitGateKey, stepStateOf, waveOf } from './state.ts';
 
 /** No new work will be started: cancelled, or something failed and nothing is left to clean up after it. */
 export function isOver(state: RunState): boolean {
@@ -75,8 +75,7 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   if (!isQuiet(state, situation)) return undefined;
   const closed = closeCheckpointedWave(state);
   if (closed) return closed;
-  const { passed, failed, skipped: left, cancelled } = state.counts;
-  if (passed + failed + left + cancelled < state.leaves) {
+  if (countEnded(state) < state.leaves) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
       : { type: 'skip-rest', ...whyFailingFast(state) };

@@ -225,6 +225,10 @@ export function splitGateKey(key: string): [wave: number, gate: string] {
   return [Number(key.slice(0, slash)), key.slice(slash + 1)];
 }
 
+export function countEnded({ counts }: RunState): number {
+  return counts.passed + counts.failed + counts.skipped + counts.cancelled;
+}
+
 export function newStepState(): StepState {
   return { status: 'pending', attempts: [], counted: 0, crashes: 0, outputs: {} };
 }

@@ -1,5 +1,6 @@
 /** The last words of a run: how it ended, what there is, and what to type next. */
 import { plural, stripControl } from '../base/text.ts';
+import { branchOf } from '../checkpoint/layout.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
@@ -30,8 +31,10 @@ function failures(state: RunState): string[] {
     const step = state.steps[node.index];
     const failure = step?.attempts.at(-1)?.failure;
     if (isLeaf(node) && step?.status === 'failed' && failure) {
+      // What had no process has no output either, such as an approval that was refused.
+      const see = step.attempts.at(-1)?.slot === undefined ? 'why' : 'logs';
       lines.push(
-        `  failed: ${stripControl(node.id)}: ${stripControl(failure.message)}; see: orch logs ${state.run} ${shellWord(node.id)}`,
+        `  failed: ${stripControl(node.id)}: ${stripControl(failure.message)}; see: orch ${see} ${state.run} ${shellWord(node.id)}`,
       );
     }
   }
@@ -64,10 +67,13 @@ function cacheLines({ cache }: RunSummary): string[] {
   ];
 }
 
-function nextCommand(state: RunState, { status, run }: RunSummary): string {
+function nextCommand(state: RunState, { status, run, branch }: RunSummary): string {
   switch (status) {
-    case 'passed':
-      return `orch accept ${run}, or: orch rollback ${run} --to 0`;
+    case 'passed': {
+      const back = `orch rollback ${run} --to 0`;
+      const isOnOwnBranch = branch === branchOf(run).replace('refs/heads/', '');
+      return isOnOwnBranch ? `orch accept ${run}, or: ${back}` : back;
+    }
     case 'waiting': {
       const [first] = state.waiting;
       const id = first === undefined ? '' : (state.nodes[first]?.id ?? '');
