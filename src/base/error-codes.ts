@@ -98,7 +98,7 @@ export const ERROR_CODES = {
   },
   ORCH_FILE_UNREADABLE: {
     exit: 'usage',
-    meaning: 'A file cannot be read as YAML safely: too large, too deep, or not text.',
+    meaning: 'A file cannot be read as YAML safely: a folder, too large, too deep, or not text.',
   },
   ORCH_YAML_SYNTAX: { exit: 'usage', meaning: 'A file is not valid YAML.' },
   ORCH_DUPLICATE_KEY: {

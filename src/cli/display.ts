@@ -11,9 +11,9 @@ export async function openDisplay(context: CliContext, initial?: RunState): Prom
     return await openLiveDisplay(context, initial);
   }
   return {
-    show(event, state) {
+    show(event, state, ended) {
       if (context.json) return;
-      const line = eventLine(event, state);
+      const line = eventLine(event, state, ended);
       if (line !== undefined) context.note(line);
     },
     close() {},

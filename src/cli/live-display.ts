@@ -12,7 +12,8 @@ import type { CliContext } from './context.ts';
 import { openScreen, type ScreenSize } from './live-screen.ts';
 
 export interface Display {
-  show(event: RunEvent, state: RunState): void;
+  /** @param ended steps as of the event; as the state says when absent */
+  show(event: RunEvent, state: RunState, ended?: number): void;
   /** Leaves nothing of itself on the screen; further calls do nothing. */
   close(): void;
 }
@@ -33,11 +34,11 @@ export async function openLiveDisplay(context: CliContext, initial?: RunState): 
   const picture: Picture = { state: initial, progress: undefined, progressAtMs: 0, hasNews: false };
   const screen = await openScreen((size) => frameOf(picture, size));
   return {
-    show(event, state) {
+    show(event, state, ended) {
       picture.state = state;
       picture.hasNews = true;
       if (!isWorthKeeping(event)) return;
-      const line = eventLine(event, state);
+      const line = eventLine(event, state, ended);
       if (line !== undefined) context.note(line);
     },
     close: () => screen.close(),

@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { EXIT, OrchError } from '../base/errors.ts';
+import { sealedRef } from '../checkpoint/layout.ts';
 import type { RunControl } from '../engine/drive-run.ts';
 import type { RunHooks } from '../engine/start-run.ts';
 import type { RunState } from '../run/state.ts';
@@ -41,9 +42,9 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
         context.note(`run ${run}`);
       },
       control: (control) => signals.connect(control),
-      observe: (event, state) => {
+      observe: (event, state, ended) => {
         if (context.json) context.printLine(event);
-        display.show(event, state);
+        display.show(event, state, ended);
       },
     },
     async drive(driven) {
@@ -58,7 +59,7 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
     end(state, branch) {
       unfinished = undefined;
       display.close();
-      const summary = summarise(state, branch, Date.now());
+      const summary = summarise(state, { branch, sealedRef }, Date.now());
       if (context.json) context.printLine(summary);
       else context.print(renderSummary(state, summary));
       context.exitCode = exitCodeOf(summary, signals.received());

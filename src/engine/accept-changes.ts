@@ -4,11 +4,10 @@
  */
 import { OrchError } from '../base/errors.ts';
 import { adoptPlan } from '../plan/adopt-plan.ts';
-import { diffWorkflows } from '../plan/fingerprint.ts';
-import { isLeaf } from '../plan/graph.ts';
 import type { Plan } from '../plan/plan.ts';
 import { replacePlan } from '../run/create-state.ts';
-import { type RunState, stepStateOf } from '../run/state.ts';
+import { aheadOf, type TakenChanges, takeChanges } from '../run/take-changes.ts';
+import { completeInputs } from '../workflow/inputs.ts';
 import type { Workflow } from '../workflow/workflow.ts';
 import { encodeFrozen } from './frozen.ts';
 import type { LiveRun } from './live-run.ts';
@@ -17,13 +16,17 @@ export interface ChangedDefinition {
   readonly workflow: Workflow;
   /** Plans the merged workflow with the run's own strategy and concurrency. */
   readonly plan: (workflow: Workflow) => Plan;
+  /** Told once it is clear what the run takes of the file. */
+  readonly tell: (changes: TakenChanges) => void;
 }
 
-export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedDefinition): void {
+/** @throws OrchError ORCH_CHANGES_REFUSED, and what no plan can be made of; the run is as it was then */
+export function applyChanges(run: LiveRun, { workflow: current, plan, tell }: ChangedDefinition) {
   const { state, parts } = run;
-  const changes = diffWorkflows(state.workflow, current);
-  const { added, removed, changed, settings } = changes;
-  if (added.length + removed.length + changed.length + settings.length === 0) return;
+  const changes = takeChanges(state, current);
+  const { workflow, taken, kept } = changes;
+  const { added, removed, changed, settings } = taken;
+  if (added.length + removed.length + changed.length + settings.length === 0) return tell(changes);
   if (state.nodes.length !== state.plan.nodes.length) {
     throw new OrchError(
       'ORCH_CHANGES_REFUSED',
@@ -33,49 +36,19 @@ export function applyChanges(run: LiveRun, { workflow: current, plan }: ChangedD
       },
     );
   }
-  const merged = keepStarted(state, current);
-  const { frontier } = state;
-  const at = state.waves[frontier]?.status ?? 'planned';
-  const adopted = adoptPlan(state.plan, plan(merged), merged.gates, {
-    frontier,
-    gatesFrom: at === 'planned' || at === 'open' ? frontier : frontier + 1,
-  });
+  const inputs = completeInputs(workflow.inputs, state.inputs);
+  const adopted = adoptPlan(state.plan, plan(workflow), workflow.gates, aheadOf(state));
+  tell(changes);
   const frozen = `run-${state.seq + 1}.json`;
-  const text = encodeFrozen({ ...parts.frozen, workflow: merged, plan: adopted });
+  const text = encodeFrozen({ ...parts.frozen, inputs, workflow, plan: adopted });
   parts.ports.files.replace(`${parts.files.folder}/${frozen}`, text);
-  replacePlan(state, merged, adopted);
+  replacePlan(state, { workflow, plan: adopted, inputs });
   run.record({
     type: 'plan.changed',
     frozen,
     added,
     removed,
     changed: changed.map(({ id }) => id),
+    kept: kept.steps.map(({ id }) => id),
   });
-}
-
-/** What runs or has ended stays as it was, also when the file has it no more, and what it lies in. */
-function keepStarted(state: RunState, current: Workflow): Workflow {
-  const started = new Set<string>();
-  for (const node of state.nodes) {
-    if (!isLeaf(node) || stepStateOf(state, node.index).status === 'pending') continue;
-    started.add(node.step.id);
-    for (let at = node.parent; at !== undefined; at = state.nodes[at]?.parent)
-      started.add(state.nodes[at]?.step.id ?? '');
-  }
-  const kept = new Map(
-    state.workflow.steps.filter(({ id }) => started.has(id)).map((step) => [step.id, step]),
-  );
-  const known = new Set(current.steps.map((step) => step.id));
-  const steps = [
-    ...[...kept.values()].filter((step) => !known.has(step.id)),
-    ...current.steps.map((step) => kept.get(step.id) ?? step),
-  ];
-  const present = new Set(steps.map((step) => step.id));
-  return {
-    ...current,
-    steps: steps.map((step) => ({
-      ...step,
-      needs: step.needs.filter((need) => present.has(need)),
-    })),
-  };
 }

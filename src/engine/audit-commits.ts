@@ -115,7 +115,7 @@ export function foldCheckpoints(record: RunRecord, run: string): CheckpointTrail
       if (event.type === 'plan.changed') {
         const changed = decode(record, run, event.frozen);
         if (changed === undefined) return found;
-        replacePlan(state, changed.workflow, changed.plan);
+        replacePlan(state, changed);
       }
       applyEvent(state, event);
       if (event.type !== 'checkpoint.started' || state.checkpointOpen === undefined) continue;

@@ -11,8 +11,9 @@ import { isRunId, type Oid } from '../base/ids.ts';
 import { committedFolder } from '../checkpoint/layout.ts';
 import { readTrailers } from '../checkpoint/message.ts';
 import type { Commit, GitPort } from '../ports/git.ts';
+import { closeCheckpointedWave } from '../run/end-early.ts';
 import { readJournal, type Segment } from '../run/journal-read.ts';
-import type { RunState } from '../run/state.ts';
+import { type RunState, waveOf } from '../run/state.ts';
 import { decodeFrozen } from './frozen.ts';
 import type { RunLook } from './look-at-run.ts';
 import { foldJournal } from './read-run.ts';
@@ -116,13 +117,18 @@ function segmentsOf(texts: ReadonlyMap<string, string>, folder: string, where: s
 function closeAtCheckpoint(state: RunState, tip: Commit): void {
   const open = state.checkpointOpen;
   if (open === undefined) return;
+  // Commits know only seconds; an end before the last event would be none.
+  const at = new Date(Math.max(state.atMs, tip.committedAt * 1000)).toISOString();
   if (open.status !== 'running') {
     state.status = open.status;
-    state.endedAt = new Date(tip.committedAt * 1000).toISOString();
+    state.endedAt = at;
   }
   const trailers = readTrailers(tip.message);
   if (trailers?.run !== state.run || trailers.wave !== open.wave) return;
-  const at = new Date(tip.committedAt * 1000).toISOString();
   state.checkpoints.push({ wave: open.wave, commit: tip.oid, tree: tip.tree, at });
   delete state.checkpointOpen;
+  const closed = closeCheckpointedWave(state);
+  if (closed?.type !== 'close-wave') return;
+  waveOf(state, closed.wave).status = closed.status;
+  waveOf(state, closed.wave).endedAt = at;
 }

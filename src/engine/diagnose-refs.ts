@@ -20,11 +20,15 @@ interface Pin {
   readonly ref: string;
   readonly commit: Oid;
   readonly base: Oid | null;
+  readonly check: 'attempt' | 'checkpoint';
 }
+
+const WHAT = { attempt: 'what a failed attempt left', checkpoint: 'the checkpoints' } as const;
 
 export async function findInRefs(ports: Ports, git: GitPort, fix: boolean): Promise<Finding[]> {
   const runs = listRuns(ports.files, git.repository.commonDir);
-  const refs = new Map((await git.listRefs('refs/orch')).map(({ ref, oid }) => [ref, oid]));
+  const listed = [...(await git.listRefs('refs/orch')), ...(await git.listRefs('refs/heads/orch'))];
+  const refs = new Map(listed.map(({ ref, oid }) => [ref, oid]));
   const pins = runs.reverse().flatMap((run) => pinsOf(ports, git.repository.commonDir, run));
   const findings: Finding[] = [];
   for (const pin of pins.slice(0, MAX_PROVED)) {
@@ -43,12 +47,17 @@ function pinsOf(ports: Ports, commonDir: string, run: string): Pin[] {
     if (error instanceof OrchError) return []; // Told as a damaged journal.
     throw error;
   }
-  const { state, journal } = read;
+  const { state, journal, frozen } = read;
   if (state.accepted !== undefined) return [];
-  return journal.events.flatMap((event): Pin[] => {
+  const { base } = state;
+  const newest = frozen.commit_to === 'branch' ? state.checkpoints.at(-1) : undefined;
+  const attempts = journal.events.flatMap((event): Pin[] => {
     if (event.type !== 'step.finished' || !event.ref || !event.commit) return [];
-    return [{ run, ref: event.ref, commit: event.commit, base: state.base }];
+    return [{ run, ref: event.ref, commit: event.commit, base, check: 'attempt' }];
   });
+  if (newest === undefined) return attempts;
+  const { commit } = newest;
+  return [{ run, ref: branchOf(run), commit, base, check: 'checkpoint' }, ...attempts];
 }
 
 async function checkPin(
@@ -57,10 +66,11 @@ async function checkPin(
   held: Oid | undefined,
   fix: boolean,
 ): Promise<Finding | undefined> {
-  const { run, ref, commit, base } = pin;
+  const { run, ref, commit, base, check } = pin;
   const isWhole = await git.isComplete(commit, base === null ? [] : [base]);
-  if (isWhole && held !== undefined) return undefined;
-  const about = { check: 'attempt', why: `it holds what a failed attempt of run ${run} left` };
+  // Looked for again: a run at work may have made it since.
+  if (isWhole && (held ?? (await git.resolve(ref))) !== null) return undefined;
+  const about = { check, why: `it holds ${WHAT[check]} of run ${run}` };
   if (!isWhole) {
     const what = `objects of ${ref} (${commit.slice(0, 12)}) are missing`;
     return problem({ ...about, what, fix: 'git fsck; take them from a copy of the repository' });

@@ -4,6 +4,7 @@ import { plural } from '../base/text.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { ProcessIdentity } from '../ports/processes.ts';
 import { hasFinished } from '../run/decide.ts';
+import type { RunState } from '../run/state.ts';
 import { note, problem } from '../view/environment-findings.ts';
 import type { Finding } from '../view/finding.ts';
 import { holderOf } from './look-at-run.ts';
@@ -31,6 +32,7 @@ export async function findInRuns(
     const isFinished = !('damage' in read) && hasFinished(read.state);
     if (isFinished) finished += 1;
     if (isFinished && finished > FINISHED_LOOKED_AT) continue;
+    if (fix && !('damage' in read)) endKeepers(ports, read.state);
     findings.push(...(await orphanFindings(ports, run, isFinished, fix)));
   }
   return findings;
@@ -74,6 +76,15 @@ function runFindings({ state, journal }: ReadRun): Finding[] {
     findings.push(note({ check: 'journal', what, why, fix: goOn }));
   }
   return findings;
+}
+
+/**
+ * Before their jobs, so that none of them writes that its job was ended: nobody decided that the step
+ * failed, and a resume is to run it again.
+ */
+function endKeepers({ processes }: Ports, { keepers }: RunState): void {
+  const boot = processes.bootId();
+  for (const keeper of keepers.values()) if (keeper.boot === boot) processes.endKeeper(keeper);
 }
 
 async function orphanFindings(

@@ -159,11 +159,7 @@ function perform(
     case 'checkpoint':
       return startCheckpoint(run, command);
     case 'skip-rest':
-      return skipRest(
-        run,
-        command.reason === 'cancelled' ? 'cancelled' : 'fail_fast',
-        command.detail,
-      );
+      return skipRest(run, command.reason, command.detail);
     case 'roll-back':
       return rollBack(run, command.to);
     case 'close-wave':

@@ -65,8 +65,7 @@ export class JournalFollower {
 
   #fold(event: RunEvent): void {
     if (event.type === 'plan.changed') {
-      const { workflow, plan } = readFrozen(this.#files, `${this.#run.folder}/${event.frozen}`);
-      replacePlan(this.state, workflow, plan);
+      replacePlan(this.state, readFrozen(this.#files, `${this.#run.folder}/${event.frozen}`));
     }
     applyEvent(this.state, event);
   }

@@ -8,7 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import { decide } from '../run/decide.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
-import { makeCheckpoint } from './make-checkpoint.ts';
+import { createCheckpoint } from './make-checkpoint.ts';
 import { readRun } from './read-run.ts';
 import { lockRun } from './start-run.ts';
 import { lockWorkTree } from './work-tree-lock.ts';
@@ -60,20 +60,23 @@ export async function withHeldRun<T>(
 }
 
 async function finishCheckpoint(run: LiveRun): Promise<void> {
-  makeCheckpoint(run);
-  await run.takeFacts(undefined);
-  closeWhatIsDone(run);
+  const created = await createCheckpoint(run);
+  const { committedAt } = await run.parts.git.readCommit(created.commit);
+  // The commit may be old, as in a clone: what it ends had its end then.
+  const atMs = Math.max(run.state.atMs, committedAt * 1000);
+  run.record(created, atMs);
+  closeWhatIsDone(run, atMs);
   run.flush();
 }
 
 /** A crash right after the last checkpoint, or a record rebuilt from it: the run is over, and says so. */
-function closeWhatIsDone(run: LiveRun): void {
+function closeWhatIsDone(run: LiveRun, atMs: number): void {
   for (;;) {
-    const command = decide(run.state, { nowMs: run.nowMs(), busy: run.busy });
+    const command = decide(run.state, { nowMs: atMs, busy: run.busy });
     if (command?.type === 'close-wave')
-      run.record({ type: 'wave.finished', wave: command.wave, status: command.status });
+      run.record({ type: 'wave.finished', wave: command.wave, status: command.status }, atMs);
     else if (command?.type === 'finish')
-      run.record({ type: 'run.finished', status: command.status });
+      run.record({ type: 'run.finished', status: command.status }, atMs);
     else return;
   }
 }

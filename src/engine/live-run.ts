@@ -12,7 +12,7 @@ import type { WorkTreePort } from '../ports/work-tree.ts';
 import { applyEvent } from '../run/apply-event.ts';
 import { moveAlarms } from '../run/clock-jump.ts';
 import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
+import { countEnded, type RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 import type { JournalWriter } from './journal.ts';
 import type { RunFiles } from './run-files.ts';
@@ -37,8 +37,8 @@ export interface LiveRunParts {
   readonly settings: RunSettings;
   readonly state: RunState;
   readonly journal: JournalWriter;
-  /** Sees every event once it is durable. */
-  readonly observe: (event: RunEvent, state: RunState) => void;
+  /** Sees every event once it is durable; the state is further by then, `ended` counts steps as of the event. */
+  readonly observe: (event: RunEvent, state: RunState, ended: number) => void;
 }
 
 /** A clock that is being corrected gains less than this between two looks; a jump is more. */
@@ -51,7 +51,7 @@ export class LiveRun {
   readonly busy = new Set<string>();
   /** Signal that asks for a stop. */
   interrupt: string | undefined;
-  #recorded: RunEvent[] = [];
+  #recorded: { readonly event: RunEvent; readonly ended: number }[] = [];
   #effects: (() => void)[] = [];
   #inbox: (() => void)[] = [];
   #wake: (() => void) | undefined;
@@ -83,15 +83,16 @@ export class LiveRun {
     return steadyMs + this.#aheadMs;
   }
 
-  record(body: RunEventBody): void {
+  /** @param atMs when it happened, where that was not now */
+  record(body: RunEventBody, atMs = this.nowMs()): void {
     const stamp = {
       v: EVENT_VERSION,
       seq: this.state.seq + 1,
-      at: new Date(this.nowMs()).toISOString(),
+      at: new Date(atMs).toISOString(),
     };
     const event: RunEvent = { ...stamp, ...body };
     applyEvent(this.state, event);
-    this.#recorded.push(event);
+    this.#recorded.push({ event, ended: countEnded(this.state) });
   }
 
   /** Runs once everything recorded so far is durable. */
@@ -100,10 +101,10 @@ export class LiveRun {
   }
 
   flush(): void {
-    const events = this.#recorded;
+    const recorded = this.#recorded;
     this.#recorded = [];
-    this.parts.journal.append(events);
-    for (const event of events) this.parts.observe(event, this.state);
+    this.parts.journal.append(recorded.map(({ event }) => event));
+    for (const { event, ended } of recorded) this.parts.observe(event, this.state, ended);
     const effects = this.#effects;
     this.#effects = [];
     for (const effect of effects) effect();

@@ -1,5 +1,6 @@
 /** Reads a workflow file with the settings of its repository: what `plan`, `run` and `resume --accept-changes` begin with. */
 import { isAbsolute, join, relative, resolve } from 'node:path';
+import { OrchError } from '../base/errors.ts';
 import { BUILT_IN_STRATEGIES, type Strategies } from '../plan/strategies.ts';
 import type { FilesPort } from '../ports/files.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../workflow/config-schema.ts';
@@ -30,7 +31,7 @@ export function loadDefinition(files: FilesPort, request: DefinitionRequest): De
   const strategies = { ...BUILT_IN_STRATEGIES, ...strategiesOf(config) };
   const { workflow } = loadWorkflow({
     file: locate(files, request),
-    read: (path) => files.readText(resolve(root, path)),
+    read: (path) => readFile(files, resolve(root, path)),
     templateFolders: ['.orch/templates', request.userTemplates, request.builtInTemplates],
     config,
     strategies: ['auto', ...Object.keys(strategies)],
@@ -41,7 +42,8 @@ export function loadDefinition(files: FilesPort, request: DefinitionRequest): De
 /** `.orch/config.yaml`, or the defaults. @throws InvalidFileError */
 export function loadConfig(files: FilesPort, root: string): Config {
   const path = '.orch/config.yaml';
-  const text = files.readText(join(root, path));
+  refuseFolder(files, join(root, path), path, 'make it a file, or remove it');
+  const text = readFile(files, join(root, path));
   return text === undefined ? DEFAULT_CONFIG : parseConfig(text, path);
 }
 
@@ -57,11 +59,30 @@ function strategiesOf(config: Config): Strategies {
 /** Relative to the root where it lies inside, as messages show it. */
 function locate(files: FilesPort, { file, cwd, root }: DefinitionRequest): string {
   const path = resolve(cwd, file);
-  if (!files.exists(path) && /^[\w-]+$/.test(file)) {
+  if (!isFile(files, path) && /^[\w-]+$/.test(file)) {
     const named = ['yaml', 'yml'].map((ending) => `.orch/workflows/${file}.${ending}`);
-    const found = named.find((candidate) => files.exists(join(root, candidate)));
+    const found = named.find((candidate) => isFile(files, join(root, candidate)));
     if (found !== undefined) return found;
   }
+  refuseFolder(files, path, file, 'name a file in it, or see the names in: orch list --workflows');
   const inside = relative(root, path);
   return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}
+
+/** A folder of that name is not what anybody means. */
+function readFile(files: FilesPort, path: string): string | undefined {
+  return isFolder(files, path) ? undefined : files.readText(path);
+}
+
+function isFile(files: FilesPort, path: string): boolean {
+  return files.exists(path) && !isFolder(files, path);
+}
+
+function isFolder(files: FilesPort, path: string): boolean {
+  return files.exists(`${path}/.`);
+}
+
+function refuseFolder(files: FilesPort, path: string, shown: string, fix: string): void {
+  if (!isFolder(files, path)) return;
+  throw new OrchError('ORCH_FILE_UNREADABLE', `${shown} is a folder, not a file`, { fix });
 }

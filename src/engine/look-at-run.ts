@@ -8,6 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import type { RunEvent } from '../run/events.ts';
 import { type RunState, stepStateOf } from '../run/state.ts';
 import type { Fate, RunFacts } from '../view/run-facts.ts';
+import { isAccepted } from './audit-pins.ts';
 import { fatesOf } from './fates.ts';
 import type { Frozen } from './frozen.ts';
 import { type LockHolder, lockHolder } from './lock.ts';
@@ -58,7 +59,7 @@ function lookFrom(
     branch: branchOfCheckpoints(state.run, frozen),
     heldBy: holder === undefined ? null : { pid: holder.pid, what: holder.what },
     asOfMs: goesOn ? ports.clock.now() : Date.parse(lastAt),
-    isAccepted: journal.events.some(({ type }) => type === 'run.accepted'),
+    isAccepted: isAccepted(state, frozen),
     isAbandoned,
     fates,
     answered: answeredSteps(ports.files, files, state),

@@ -9,22 +9,30 @@ import type { Oid } from '../base/ids.ts';
 import { branchOf, committedFolder, sealedRef, segmentName } from '../checkpoint/layout.ts';
 import { checkpointFacts, checkpointMessage, readTrailers } from '../checkpoint/message.ts';
 import type { FilesPort } from '../ports/files.ts';
+import type { CheckpointCreated } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
+import { moveBranchBack, moveCurrentBack } from './check-branch.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunFiles } from './run-files.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
+  run.task('checkpoint', async () => {
+    const created = await createCheckpoint(run);
+    return () => run.record(created);
+  });
+}
+
+/** @returns the event, for the caller to record */
+export async function createCheckpoint(run: LiveRun): Promise<CheckpointCreated> {
   const open = run.state.checkpointOpen;
   if (open === undefined) throw new Error('no checkpoint was started');
   // The view of the report is taken now: the next wave may already go on while the commit is made.
   const report = open.status === 'running' ? undefined : renderReport(run.state, open.status);
-  run.task('checkpoint', async () => {
-    const commit = await buildCheckpoint(run, open, report);
-    return () => run.record({ type: 'checkpoint.created', wave: open.wave, commit });
-  });
+  const commit = await buildCheckpoint(run, open, report);
+  return { type: 'checkpoint.created', wave: open.wave, commit };
 }
 
 type OpenCheckpoint = NonNullable<RunState['checkpointOpen']>;
@@ -42,7 +50,7 @@ async function buildCheckpoint(
       : await git.resolve(branchOf(run.state.run));
   if (target !== null && target !== open.parent) {
     if (await isThisCheckpoint(run, target, open, committed.facts.digest)) return target;
-    throw strayCommit(run, open);
+    throw strayCommit(run, open, target);
   }
   const tree = await git.treeWithFiles(open.tree, committed.files);
   const parents = open.parent === null ? [] : [open.parent];
@@ -106,15 +114,15 @@ async function isThisCheckpoint(
   );
 }
 
-function strayCommit(run: LiveRun, open: OpenCheckpoint): OrchError {
-  const where =
-    run.parts.frozen.commit_to === 'current' ? 'the current branch' : branchOf(run.state.run);
+function strayCommit({ state, parts }: LiveRun, open: OpenCheckpoint, found: Oid): OrchError {
+  const { run } = state;
+  const onCurrent = parts.frozen.commit_to === 'current';
+  const where = onCurrent ? 'the current branch' : branchOf(run);
+  const moveBack = onCurrent ? moveCurrentBack : moveBranchBack;
   return new OrchError(
     'ORCH_REF_MOVED',
     `${where} was moved by someone else before checkpoint ${open.wave}`,
-    {
-      fix: `see what is there with: git log ${branchOf(run.state.run).replace('refs/heads/', '')}; move it back to ${open.parent ?? 'nothing'}, then: orch resume`,
-    },
+    { fix: moveBack(run, found, open.parent) },
   );
 }
 

@@ -3,6 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import { attemptRef } from '../checkpoint/layout.ts';
 import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
+import type { SkipReason } from '../run/agenda.ts';
 import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
 import { retryDelayMs } from '../run/retry.ts';
@@ -250,7 +251,7 @@ function instancesOf(
 }
 
 /** The run is over: whatever has not ended is named as skipped, or cancelled when it waited. */
-export function skipRest(run: LiveRun, reason: 'cancelled' | 'fail_fast', detail: string): void {
+export function skipRest(run: LiveRun, reason: SkipReason, detail: string): void {
   for (const node of run.state.nodes) {
     const step = stepStateOf(run.state, node.index);
     if (!isLeaf(node) || hasEnded(step.status)) continue;

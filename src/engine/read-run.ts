@@ -39,8 +39,7 @@ export function foldJournal(
   });
   for (const event of events) {
     if (event.type === 'plan.changed') {
-      const changed = readFrozen(files, `${at.folder}/${event.frozen}`);
-      replacePlan(state, changed.workflow, changed.plan);
+      replacePlan(state, readFrozen(files, `${at.folder}/${event.frozen}`));
     }
     applyEvent(state, event);
   }

@@ -9,13 +9,12 @@ import type { FilesPort } from '../ports/files.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { createState } from '../run/create-state.ts';
-import type { RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { driveRun, type RunControl } from './drive-run.ts';
 import { encodeFrozen, type Frozen } from './frozen.ts';
 import { JournalWriter } from './journal.ts';
-import { LiveRun, type RunSettings } from './live-run.ts';
+import { LiveRun, type LiveRunParts, type RunSettings } from './live-run.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
@@ -33,7 +32,7 @@ export interface RunRequest {
 export interface RunHooks {
   /** The run exists: its id may be shown. */
   readonly begun: (run: string) => void;
-  readonly observe: (event: RunEvent, state: RunState) => void;
+  readonly observe: LiveRunParts['observe'];
   readonly control: (control: RunControl) => void;
 }
 

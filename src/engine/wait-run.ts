@@ -23,7 +23,7 @@ export interface WaitResult {
   readonly state: RunState;
   /** The process that held the run is gone without a word. */
   readonly isAbandoned: boolean;
-  /** The signal that stopped the run. */
+  /** The signal that stopped the run's last process. */
   readonly signal: string | undefined;
   readonly frozen: Frozen;
 }
@@ -46,6 +46,7 @@ export async function waitForRun(
   let signal: string | undefined;
   const note = (event: RunEvent) => {
     if (event.type === 'run.interrupted') signal = event.signal;
+    if (event.type === 'run.resumed') signal = undefined; // What stopped an earlier process is past.
   };
   follower.read(note);
   if (holderOf(ports, files) !== undefined) await hooks.begun(state);

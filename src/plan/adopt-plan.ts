@@ -1,12 +1,14 @@
 /**
  * A new plan for a run that has begun: nodes of the new plan, waves of the old one. A step that was
- * there keeps its wave, a new one goes into the first wave it may, and nothing is put into a wave that
- * is behind. Waves whose gates may have begun keep them, the others get those of the new workflow.
+ * there keeps its wave, a new one goes into the first wave it may or the one it is pinned to, and
+ * nothing is put into a wave that is behind. Waves whose gates may have begun keep them, the others
+ * get those of the new workflow.
  */
 import { OrchError } from '../base/errors.ts';
 import type { Gate } from '../workflow/workflow.ts';
 import { gatesOf } from './gates.ts';
 import { childrenOf, isLeaf } from './graph.ts';
+import { pinsOf } from './pins.ts';
 import type { Plan, PlanNode, PlanWave } from './plan.ts';
 
 /** Waves are counted from 1. */
@@ -19,7 +21,7 @@ export interface Ahead {
 
 /**
  * @param gates of the new workflow
- * @throws OrchError ORCH_CHANGES_REFUSED when there are new steps and all waves are behind
+ * @throws OrchError ORCH_CHANGES_REFUSED when a new step finds no wave, or not the one it is pinned to
  */
 export function adoptPlan(
   old: Plan,
@@ -28,6 +30,7 @@ export function adoptPlan(
   { frontier, gatesFrom }: Ahead,
 ): Plan {
   const oldWave = new Map(old.nodes.filter(isLeaf).map((node) => [node.id, node.wave]));
+  const newPins = newPinsOf(old.nodes, fresh.nodes);
   const waves: number[] = [];
   const needs = neededNodes(fresh.nodes);
   const last = Math.max(1, old.waves.length);
@@ -35,6 +38,10 @@ export function adoptPlan(
     const before = oldWave.get(leaf.id);
     if (before !== undefined && before < frontier) return before; // It has ended, whatever it needs now.
     if (frontier > last) throw tooLate(leaf);
+    const pin = newPins[leaf.index] ?? 0;
+    const first = Math.max(least, frontier);
+    if (pin > 0 && (pin < first || pin > last)) throw outOfReach(leaf, pin, first, last);
+    if (pin > 0) return pin;
     return Math.min(last, Math.max(before ?? frontier, least, frontier));
   };
   for (const index of inOrder(needs)) {
@@ -54,6 +61,15 @@ export function adoptPlan(
       return { ...withSteps(wave, nodes), ...own };
     }),
   };
+}
+
+/** For each node the wave it is pinned to, where the run did not know that; else 0. */
+function newPinsOf(old: readonly PlanNode[], fresh: readonly PlanNode[]): Int32Array {
+  const oldPins = pinsOf({ nodes: old });
+  const known = new Map(old.map(({ id, index }) => [id, oldPins[index]]));
+  return pinsOf({ nodes: fresh }).map((pin, index) =>
+    known.get(fresh[index]?.id ?? '') === pin ? 0 : pin,
+  );
 }
 
 /** A node that stands for others is in the wave of its last part. */
@@ -77,6 +93,15 @@ function tooLate({ id, step }: PlanNode): OrchError {
     'ORCH_CHANGES_REFUSED',
     `step "${id}" is new, and all waves of this run are behind it`,
     { fix: 'resume without --accept-changes, then start a new run', spot: step.spot },
+  );
+}
+
+function outOfReach({ id, step }: PlanNode, pin: number, first: number, last: number): OrchError {
+  const open = first === last ? `wave ${last}` : `waves ${first} to ${last}`;
+  return new OrchError(
+    'ORCH_CHANGES_REFUSED',
+    `step "${id}" is pinned to wave ${pin}, and this run can put it into ${open} only`,
+    { fix: `set "wave" of "${step.id}" to ${first}, or remove it`, spot: step.spot },
   );
 }
 

@@ -115,7 +115,7 @@ function fillWave(
 }
 
 /** For each node the wave it is pinned to, 0 when it is not. */
-function pinsOf({ nodes }: PointGraph): Int32Array {
+export function pinsOf({ nodes }: Pick<PointGraph, 'nodes'>): Int32Array {
   const pins = Int32Array.from(nodes, ({ step }) => step.wave ?? 0);
   if (!pins.some((pin) => pin > 0)) return pins;
   for (const node of nodes) {

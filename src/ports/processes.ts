@@ -106,6 +106,8 @@ export interface ProcessPort {
    * happens when the keeper is gone.
    */
   wake(keeper: ProcessIdentity): void;
+  /** Ends a keeper alone, at once: it writes no exit code of its job any more. The job goes on. */
+  endKeeper(keeper: ProcessIdentity): void;
   /** Living processes that carry all these environment entries (at least one), and those below them. */
   findMarked(marker: Readonly<Record<string, string>>): readonly ProcessIdentity[];
   /** As stopJob, for processes found by their marker alone. */

@@ -5,10 +5,10 @@
  * Entries are never searched for and removed: an event may overtake one, so whoever takes an entry
  * asks whether it still holds.
  */
-import type { Failure } from './events.ts';
+import type { Failure, StepSkipped } from './events.ts';
 import { popHeap, pushHeap, ReadyQueue } from './ready-queue.ts';
 
-export type SkipReason = 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
+export type SkipReason = StepSkipped['reason'];
 
 /** Something that happens to a step at a time: another attempt, or the end of its patience. */
 export interface Alarm {

@@ -115,6 +115,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'rollback.done':
       state.wentBack = state.rollbackOpen?.by === 'on_failure';
+      if (state.rollbackOpen) state.lastRescue = state.rollbackOpen.rescue;
       delete state.rollbackOpen;
       state.standsAt = event.to;
       state.redoAfter = event.to;

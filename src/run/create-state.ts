@@ -55,11 +55,15 @@ export function createState(definition: RunDefinition): RunState {
 }
 
 /** Takes another plan into a state whose journal says so; ended steps keep what they have. */
-export function replacePlan(state: RunState, workflow: Workflow, plan: Plan): void {
+export function replacePlan(
+  state: RunState,
+  { workflow, plan, inputs }: Pick<RunDefinition, 'workflow' | 'plan' | 'inputs'>,
+): void {
   const before = new Map(state.nodes.map((node) => [node.id, state.steps[node.index]]));
   const waves = state.waves;
   state.workflow = workflow;
   state.plan = plan;
+  state.inputs = inputs;
   state.nodes = [...plan.nodes];
   state.steps = plan.nodes.map(({ id }) => before.get(id) ?? newStepState());
   state.indexOf.clear();

@@ -6,7 +6,14 @@ import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
-import { type RunState, splitGateKey, standingCheckpoint, stepStateOf, waveOf } from './state.ts';
+import {
+  countEnded,
+  type RunState,
+  splitGateKey,
+  standingCheckpoint,
+  stepStateOf,
+  waveOf,
+} from './state.ts';
 
 /** No new work will be started: cancelled, or something failed and nothing is left to clean up after it. */
 export function isOver(state: RunState): boolean {
@@ -38,8 +45,10 @@ function reasonToStop(state: RunState, interrupt: string | undefined): Failure |
   if (interrupt !== undefined)
     return { kind: 'interrupted', message: `orch was stopped by ${interrupt}` };
   if (state.cancelled) return { kind: 'cancelled', message: 'the run was cancelled' };
-  if (isFailingFast(state))
-    return { kind: 'cancelled', message: `${whyFailingFast(state)} (fail_fast)` };
+  if (isFailingFast(state)) {
+    const { reason, detail } = whyFailingFast(state);
+    return { kind: 'cancelled', message: reason === 'gate' ? detail : `${detail} (fail_fast)` };
+  }
   return undefined;
 }
 
@@ -52,7 +61,7 @@ export function letGo(state: RunState): Command | undefined {
   const isLetGo = (index: number) => !isCleanup(state, state.nodes[index] as PlanNode);
   for (const index of state.waiting) {
     if (!isLetGo(index)) continue;
-    const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state) };
+    const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state).detail };
     return { type: 'fail', node: state.nodes[index] as PlanNode, failure };
   }
   for (const { node: index } of state.agenda.retries.all()) {
@@ -64,7 +73,7 @@ export function letGo(state: RunState): Command | undefined {
 
 export function skipped(state: RunState, index: number): Command {
   const node = state.nodes[index] as PlanNode;
-  return { type: 'skip', node, reason: 'fail_fast', detail: whyFailingFast(state) };
+  return { type: 'skip', node, ...whyFailingFast(state) };
 }
 
 /** Cancelled or failed: pin the tree, go back if so configured, say how each step ended, finish. */
@@ -73,11 +82,10 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   if (!isQuiet(state, situation)) return undefined;
   const closed = closeCheckpointedWave(state);
   if (closed) return closed;
-  const { passed, failed, skipped: left, cancelled } = state.counts;
-  if (passed + failed + left + cancelled < state.leaves) {
+  if (countEnded(state) < state.leaves) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
-      : { type: 'skip-rest', reason: 'fail_fast', detail: 'the run failed' };
+      : { type: 'skip-rest', ...whyFailingFast(state) };
   }
   const wave = state.waves[state.frontier];
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };

@@ -101,8 +101,10 @@ export interface PlanChanged extends Body<'plan.changed'> {
   readonly added: readonly string[];
   /** Steps that are gone. */
   readonly removed: readonly string[];
-  /** Steps whose work is another one now. */
+  /** Steps whose new definition was taken. */
   readonly changed: readonly string[];
+  /** Steps that had started and keep their old one; absent in older journals, where `changed` has them. */
+  readonly kept?: readonly string[];
 }
 export interface WaveStarted extends OfWave<'wave.started'> {
   /** Ids of its steps. */
@@ -147,8 +149,18 @@ export interface StepFinished extends OfAttempt<'step.finished'> {
 export interface StepSkipped extends OfWave<'step.skipped'> {
   /** Id of the step. */
   readonly step: string;
-  /** Its condition, its needs, a failure elsewhere, the workflow around it, an empty list, a cancellation. */
-  readonly reason: 'when' | 'needs' | 'fail_fast' | 'parent' | 'empty_matrix' | 'cancelled';
+  /**
+   * Its condition, its needs, a failure elsewhere, a gate, the workflow around it, an empty list, a
+   * cancellation. Journals from before there was `gate` say `fail_fast` then.
+   */
+  readonly reason:
+    | 'when'
+    | 'needs'
+    | 'fail_fast'
+    | 'gate'
+    | 'parent'
+    | 'empty_matrix'
+    | 'cancelled';
   /** The same in words: the condition, or the need that stood in the way. */
   readonly detail: string;
 }

@@ -78,11 +78,13 @@ function readSegment(segment: Segment, events: RunEvent[]): number {
 }
 
 function damaged(segment: Segment, detail: string): OrchError {
+  const run = /([^/]+)\/events\/[^/]+$/.exec(segment.path)?.[1] ?? '<run>';
+  const committed = `orch/${run}:.orch/runs/${run}/events/${segment.number}.jsonl`;
   return new OrchError(
     'ORCH_JOURNAL_DAMAGED',
     `${segment.path} is damaged: ${JSON.stringify(detail)}`,
     {
-      fix: 'restore the file from the last checkpoint (`orch audit` names it), or start anew with `orch run --from`; nothing was changed',
+      fix: `take the file from the newest checkpoint: git show ${committed}; or see what the checkpoints hold: orch audit ${run}; nothing was changed`,
     },
   );
 }

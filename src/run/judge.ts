@@ -3,6 +3,7 @@
  * having run. Looks at the state and changes nothing; readiness.ts asks, once for each step.
  */
 import { messageOf } from '../base/errors.ts';
+import { joinWords } from '../base/text.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { evaluateCondition } from '../workflow/expressions.ts';
 import type { SkipReason } from './agenda.ts';
@@ -23,7 +24,7 @@ export function verdictOn(state: RunState, node: PlanNode): Verdict {
   const broken = brokenRule(state, node);
   if (broken !== undefined) return { go: false, reason: 'needs', detail: broken };
   if (isFailingFast(state) && !isCleanup(state, node)) {
-    return { go: false, reason: 'fail_fast', detail: whyFailingFast(state) };
+    return { go: false, ...whyFailingFast(state) };
   }
   const { when } = node.step;
   if (when === undefined || node.kind === 'dynamic') return { go: true }; // Asked for each instance.
@@ -109,8 +110,17 @@ export function isFailingFast(state: RunState): boolean {
   return state.gateFailed || (state.failing && state.workflow.failFast);
 }
 
-export function whyFailingFast(state: RunState): string {
-  return state.gateFailed ? 'a gate failed' : 'another step failed';
+/** A failed gate ends the run whatever `fail_fast` says. */
+export function whyFailingFast(state: RunState): {
+  readonly reason: 'gate' | 'fail_fast';
+  readonly detail: string;
+} {
+  if (!state.gateFailed) return { reason: 'fail_fast', detail: 'another step failed' };
+  const wave = state.waves.findIndex(hasFailedGate);
+  const failed = state.waves[wave]?.gates.filter(({ status }) => status !== 'passed') ?? [];
+  const names = failed.map(({ name }) => name);
+  const gates = names.length === 1 ? 'gate' : 'gates';
+  return { reason: 'gate', detail: `${gates} ${joinWords(names, 'and')} of wave ${wave} failed` };
 }
 
 /** All gates have ended, and one did not pass. Not sooner: people want to see at once all that is wrong. */

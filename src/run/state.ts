@@ -104,7 +104,7 @@ export interface RunState {
   readonly run: string;
   workflow: Workflow;
   plan: Plan;
-  readonly inputs: Readonly<Record<string, JsonValue>>;
+  inputs: Readonly<Record<string, JsonValue>>;
   status: RunStatus;
   /** Number of the last event. */
   seq: number;
@@ -176,6 +176,8 @@ export interface RunState {
   redoAfter?: number;
   /** `on_failure: rollback` was carried out; only a retry goes on from there. */
   wentBack: boolean;
+  /** Ref of what the last finished rollback replaced. */
+  lastRescue?: string;
   /** Refs under refs/orch/rescue that the journal names. */
   rescues: number;
   acceptOpen?: {
@@ -234,6 +236,10 @@ export function gateKey(wave: number, gate: string): string {
 export function splitGateKey(key: string): [wave: number, gate: string] {
   const slash = key.indexOf('/');
   return [Number(key.slice(0, slash)), key.slice(slash + 1)];
+}
+
+export function countEnded({ counts }: RunState): number {
+  return counts.passed + counts.failed + counts.skipped + counts.cancelled;
 }
 
 export function newStepState(): StepState {

@@ -31,10 +31,24 @@ export interface RunSummary {
   readonly gates_left_out: readonly string[];
   /** Files that the checkpoints do not hold, each once. */
   readonly left_out: readonly LeftOutFile[];
+  /** Ref of what `on_failure: rollback` replaced; null when nothing was taken back. */
+  readonly rescue: string | null;
+  /** The wave in which the run ended early, and the ref of its tree, which is in no checkpoint. */
+  readonly left_wave: { readonly wave: number; readonly ref: string } | null;
 }
 
-/** @param branch where the checkpoints are; null while there are none */
-export function summarise(state: RunState, branch: string | null, nowMs: number): RunSummary {
+export interface SummaryPlaces {
+  /** Where the checkpoints are; null while there are none. */
+  readonly branch: string | null;
+  /** Where the tree of a wave is pinned. */
+  readonly sealedRef: (run: string, wave: number) => string;
+}
+
+export function summarise(
+  state: RunState,
+  { branch, sealedRef }: SummaryPlaces,
+  nowMs: number,
+): RunSummary {
   const endMs = state.endedAt === undefined ? nowMs : Date.parse(state.endedAt);
   const startMs = state.startedAt === '' ? endMs : Date.parse(state.startedAt); // Killed before its first event.
   return {
@@ -51,6 +65,8 @@ export function summarise(state: RunState, branch: string | null, nowMs: number)
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
     left_out: leftOutFiles(state),
+    rescue: state.wentBack ? (state.lastRescue ?? null) : null,
+    left_wave: leftWave(state, sealedRef),
   };
 }
 
@@ -66,6 +82,15 @@ export function leftOutFiles(state: RunState): LeftOutFile[] {
   for (const { leftOut } of state.waves)
     for (const file of leftOut ?? []) if (!files.has(file.path)) files.set(file.path, file);
   return [...files.values()];
+}
+
+function leftWave(
+  { run, waves, frontier }: RunState,
+  sealedRef: SummaryPlaces['sealedRef'],
+): RunSummary['left_wave'] {
+  const wave = waves[frontier];
+  const isLeft = wave?.status === 'failed' || wave?.status === 'cancelled';
+  return isLeft && wave.sealed ? { wave: frontier, ref: sealedRef(run, frontier) } : null;
 }
 
 function cacheUse(state: RunState): RunSummary['cache'] {

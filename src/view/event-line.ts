@@ -1,23 +1,30 @@
 /** One event as one plain line, for logs and for terminals that cannot redraw. */
 import { stripControl } from '../base/text.ts';
 import type { RunEvent, StepFinished } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
+import { countEnded, type RunState } from '../run/state.ts';
 import { leftOutText } from './left-out-text.ts';
 
-/** Undefined for events that say nothing to a person who watches. */
-export function eventLine(event: RunEvent, state: RunState): string | undefined {
-  const text = describe(event, state);
+/**
+ * Undefined for events that say nothing to a person who watches.
+ * @param ended steps as of the event
+ */
+export function eventLine(
+  event: RunEvent,
+  state: RunState,
+  ended = countEnded(state),
+): string | undefined {
+  const text = describe(event, state, ended);
   return text === undefined ? undefined : stripControl(text).replace(/\n/g, ' ');
 }
 
-function describe(event: RunEvent, state: RunState): string | undefined {
+function describe(event: RunEvent, state: RunState, ended: number): string | undefined {
   switch (event.type) {
     case 'wave.started':
       return `wave ${event.wave}/${state.plan.waves.length}: ${event.steps.length} steps`;
     case 'step.started':
       return `  start  ${event.step}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}`;
     case 'step.finished':
-      return stepEnd(event, state);
+      return stepEnd(event, `[${ended}/${state.leaves}]`);
     case 'step.skipped':
       return `  skip   ${event.step}: ${event.reason}${event.detail === '' ? '' : ` (${event.detail})`}`;
     case 'step.waiting':
@@ -38,6 +45,8 @@ function describe(event: RunEvent, state: RunState): string | undefined {
       return `  saved  checkpoint ${event.wave} ${event.commit.slice(0, 12)}`;
     case 'run.resumed':
       return `resumed (process ${event.epoch})`;
+    case 'rollback.started':
+      return `rolling back to wave ${event.to}; the work tree as it was: ${event.rescue}`;
     case 'rollback.done':
       return `rolled back to wave ${event.to}`;
     default:
@@ -45,9 +54,7 @@ function describe(event: RunEvent, state: RunState): string | undefined {
   }
 }
 
-function stepEnd(event: StepFinished, state: RunState): string {
-  const { run, waves } = { run: state.counts, waves: state.leaves };
-  const done = run.passed + run.failed + run.skipped + run.cancelled;
+function stepEnd(event: StepFinished, progress: string): string {
   const what = event.status === 'passed' ? 'done ' : event.status === 'failed' ? 'FAIL ' : 'stop ';
   const note = event.failure
     ? `: ${event.failure.message}`
@@ -55,5 +62,5 @@ function stepEnd(event: StepFinished, state: RunState): string {
       ? ' (from the cache)'
       : '';
   const again = event.retry_at === undefined ? '' : `, again at ${event.retry_at}`;
-  return `  ${what}  ${event.step}${note}, ${event.duration_s} s${again}  [${done}/${waves}]`;
+  return `  ${what}  ${event.step}${note}, ${event.duration_s} s${again}  ${progress}`;
 }

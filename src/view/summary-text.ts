@@ -1,5 +1,6 @@
 /** The last words of a run: how it ended, what there is, and what to type next. */
 import { plural, stripControl } from '../base/text.ts';
+import { branchOf } from '../checkpoint/layout.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
@@ -21,6 +22,7 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
     ...(summary.left_out.length === 0
       ? []
       : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
+    ...pinnedLines(summary),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
     ...(state.accepted === undefined ? [`  next: ${nextCommand(state, summary)}`] : []),
   ];
@@ -33,8 +35,10 @@ function failures(state: RunState): string[] {
     const step = state.steps[node.index];
     const failure = step?.attempts.at(-1)?.failure;
     if (isLeaf(node) && step?.status === 'failed' && failure) {
+      // What had no process has no output either, such as an approval that was refused.
+      const see = step.attempts.at(-1)?.slot === undefined ? 'why' : 'logs';
       lines.push(
-        `  failed: ${stripControl(node.id)}: ${stripControl(failure.message)}; see: orch logs ${state.run} ${shellWord(node.id)}`,
+        `  failed: ${stripControl(node.id)}: ${stripControl(failure.message)}; see: orch ${see} ${state.run} ${shellWord(node.id)}`,
       );
     }
   }
@@ -50,6 +54,13 @@ function failures(state: RunState): string[] {
   return lines;
 }
 
+/** What a failure left, which is on no branch. */
+function pinnedLines({ rescue, left_wave }: RunSummary): string[] {
+  if (rescue !== null) return [`  before the rollback: git diff HEAD ${rescue}`];
+  if (left_wave === null) return [];
+  return [`  wave ${left_wave.wave} as it was left: git diff HEAD ${left_wave.ref}`];
+}
+
 function cacheLines({ cache }: RunSummary): string[] {
   const lines = cache.hits > 0 ? [`  cache: ${plural(cache.hits, 'hit')}`] : [];
   return [
@@ -60,10 +71,13 @@ function cacheLines({ cache }: RunSummary): string[] {
   ];
 }
 
-function nextCommand(state: RunState, { status, run }: RunSummary): string {
+function nextCommand(state: RunState, { status, run, branch }: RunSummary): string {
   switch (status) {
-    case 'passed':
-      return `orch accept ${run}, or: orch rollback ${run} --to 0`;
+    case 'passed': {
+      const back = `orch rollback ${run} --to 0`;
+      const isOnOwnBranch = branch === branchOf(run).replace('refs/heads/', '');
+      return isOnOwnBranch ? `orch accept ${run}, or: ${back}` : back;
+    }
     case 'waiting': {
       const [first] = state.waiting;
       const id = first === undefined ? '' : (state.nodes[first]?.id ?? '');

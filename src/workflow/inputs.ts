@@ -61,6 +61,41 @@ export function resolveInputs(
   });
 }
 
+/**
+ * Values for a run that goes on with other inputs: what it began with stays, a new input gets its
+ * default. Values of inputs that are gone stay too, for steps that keep their old definition.
+ * @throws OrchError ORCH_CHANGES_REFUSED when a new one is required, or an old value does not fit
+ */
+export function completeInputs(
+  specs: Readonly<Record<string, InputSpec>>,
+  values: Readonly<Record<string, JsonValue>>,
+): Readonly<Record<string, JsonValue>> {
+  const missing: [name: string, value: JsonValue][] = [];
+  for (const [name, spec] of Object.entries(specs)) {
+    const old = Object.hasOwn(values, name) ? values[name] : undefined;
+    if (old === undefined) {
+      const value = absentValue(name, spec);
+      if (value instanceof OrchError)
+        throw refused(`the input "${name}" is new and required`, `give "${name}" a default`);
+      missing.push([name, value]);
+      continue;
+    }
+    const misfit = misfitOf(spec, old);
+    if (misfit !== undefined)
+      throw refused(
+        `the input "${name}" ${misfit} now, and the run began with ${JSON.stringify(old)}`,
+        `take back the change of "${name}"`,
+      );
+  }
+  return { ...values, ...Object.fromEntries(missing) };
+}
+
+function refused(what: string, fix: string): OrchError {
+  return new OrchError('ORCH_CHANGES_REFUSED', what, {
+    fix: `${fix}, or resume without --accept-changes`,
+  });
+}
+
 /** Whether a value of a nested workflow's `with` fits; the mistake in words when it does not. */
 export function misfitOf(spec: InputSpec, value: JsonValue): string | undefined {
   if (spec.type === 'choice') {

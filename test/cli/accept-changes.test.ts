@@ -89,7 +89,7 @@ describe('orch resume --accept-changes', () => {
     const resumed = await runToEnd(repository, 'resume', '--accept-changes');
     expect(resumed).toMatchObject({ code: 0, summary: { status: 'passed' } });
     expect(eventsOfType(resumed, 'plan.changed')).toMatchObject([
-      { added: ['added'], removed: ['gone'], changed: ['early', 'late'] },
+      { added: ['added'], removed: ['gone'], changed: ['late'], kept: ['early'] },
     ]);
     expect(readFileSync(repository.path('early.txt'), 'utf8')).toBe('early\n');
     expect(readFileSync(repository.path('added.txt'), 'utf8')).toBe('new\n');
@@ -101,6 +101,76 @@ describe('orch resume --accept-changes', () => {
       'late',
       'ok',
     ]);
+  });
+
+  test('says what it takes and what it does not', async () => {
+    const { orch } = await makePaused(`concurrency: 3\n${AFTER}`);
+    const taken = (text: string) => text.split('\n').filter((line) => /^ {2}[-+~=] /.test(line));
+    expect(taken((await orch('resume', '--accept-changes')).stderr)).toEqual([
+      '  + added',
+      '  - gone',
+      '  ~ late: run',
+      '  ~ the workflow itself: gates',
+      '  = early: run (has ended, keeps its old definition)',
+      '  = the workflow itself: concurrency (as the run began)',
+    ]);
+  });
+
+  test('keeps what has ended although the file has it no more, and then has nothing to write', async () => {
+    const { repository } = await makePaused(
+      BEFORE.replace(/ {2}early:.*\n/, '').replace('needs: [early], ', ''),
+    );
+    const resumed = await runToEnd(repository, 'resume', '--accept-changes');
+    expect(resumed.stderr).toContain('  = early: not in the file any more (has ended, keeps its');
+    expect(eventsOfType(resumed, 'plan.changed')).toEqual([]);
+    expect(resumed).toMatchObject({ code: 0, summary: { steps: { passed: 4 } } });
+  });
+
+  const withInputs = (inputs: string) =>
+    AFTER.replace('steps:', `inputs: ${inputs}\nsteps:`)
+      .replace('echo new > late.txt', 'echo "$A$B" > late.txt')
+      .replace('late: {', 'late: { env: { A: "${{ inputs.a }}", B: "${{ inputs.b }}" },');
+
+  test('gives new inputs their defaults, and keeps the values that the run began with', async () => {
+    const before = BEFORE.replace('steps:', 'inputs: { a: { default: AA } }\nsteps:');
+    const after = withInputs('{ a: { default: XX }, b: { default: BB } }');
+    const { repository, orch } = await makePaused(after, before);
+    expect((await orch('resume', '--accept-changes')).code).toBe(0);
+    expect(readFileSync(repository.path('late.txt'), 'utf8')).toBe('AABB\n');
+    const inputs = async () =>
+      ((await runOrchJson(['show'], { cwd: repository.top })).document as { inputs: unknown })
+        .inputs;
+    expect(await inputs()).toEqual({ a: 'AA', b: 'BB' });
+    const { run } = readOnlyRun(repository).state;
+    rmSync(repository.path('.git/orch'), { recursive: true });
+    const { document } = await runOrchJson(['show', run], { cwd: repository.top });
+    expect(document).toMatchObject({ inputs: { a: 'AA', b: 'BB' } });
+  });
+
+  test.for([
+    {
+      name: 'a new input that is required',
+      inputs: '{ a: {}, b: { required: true } }',
+      said: '"b" is new',
+    },
+    {
+      name: 'an old input of another type',
+      inputs: '{ a: { type: number }, b: {} }',
+      said: '"a" must be a number now, and the run began with "AA"',
+    },
+  ])('refuses $name, and the run can still go on as it was', async ({ inputs, said }) => {
+    const before = BEFORE.replace('steps:', 'inputs: { a: { default: AA } }\nsteps:');
+    const { repository, orch } = await makePaused(withInputs(inputs), before);
+    const { code, document } = await runOrchJson(['resume', '--accept-changes'], {
+      cwd: repository.top,
+    });
+    expect([code, JSON.stringify(document)]).toEqual([
+      4,
+      expect.stringContaining('ORCH_CHANGES_REFUSED'),
+    ]);
+    expect((document as { error: { message: string } }).error.message).toContain(said);
+    expect((await orch('resume')).code).toBe(0);
+    expect(readFileSync(repository.path('late.txt'), 'utf8')).toBe('old\n');
   });
 
   test('is on the record of the branch: a clone without the run files reads it', async () => {

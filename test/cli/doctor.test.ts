@@ -60,7 +60,7 @@ async function makeLongRun() {
     `name: long\nsteps:\n  slow: { run: "${steering.command('slow')}" }\n`,
   );
   const child = startOrch(['run', 'long.yaml'], { cwd: repository.top });
-  return { repository, child, slow: await steering.started('slow') };
+  return { repository, child, slow: await steering.started('slow'), steering };
 }
 
 describe('what a killed orch leaves', () => {
@@ -86,6 +86,18 @@ describe('what a killed orch leaves', () => {
     expect((await examine(repository.top)).problems).toEqual([]);
   });
 
+  test('ended by --fix, it did not fail: a resume runs it again', async () => {
+    const { repository, child, slow, steering } = await makeLongRun();
+    child.kill('SIGKILL');
+    await once(child, 'close');
+    await examine(repository.top, '--fix');
+    await slow.ended;
+    const resumed = runToEnd(repository, 'resume');
+    await (await steering.started('slow')).exit(0);
+    expect(await resumed).toMatchObject({ code: 0, summary: { status: 'passed' } });
+    expect(readOnlyRun(repository).state.steps[0]).toMatchObject({ counted: 1 });
+  });
+
   test('temporary files go, but not those of a living process', async () => {
     const repository = makeSample();
     await runToEnd(repository, 'run', 'waits.yaml');
@@ -96,6 +108,37 @@ describe('what a killed orch leaves', () => {
     expect((await examine(repository.top)).checks).toEqual(['temporary']);
     expect((await examine(repository.top, '--fix')).problems[0]).toMatchObject({ fixed: true });
     expect([gone, used].map((path) => existsSync(path))).toEqual([false, true]);
+    expect((await examine(repository.top)).problems).toEqual([]);
+  });
+});
+
+describe('the branch of a run', () => {
+  test.for(['is gone', 'is gone, and its objects too'])('%s', async (harm) => {
+    const repository = makeSample();
+    repository.write('ok.yaml', 'name: ok\nsteps:\n  a: { run: echo x > made }\n');
+    const { run } = await runToEnd(repository, 'run', 'ok.yaml');
+    const ref = `refs/heads/orch/${run}`;
+    const tip = repository.git('rev-parse', ref);
+    repository.git('update-ref', '-d', ref);
+    if (harm !== 'is gone') repository.git('gc', '-q', '--prune=now');
+    const { problems } = await examine(repository.top);
+    const isThere = harm === 'is gone';
+    expect(problems).toMatchObject([{ check: 'checkpoint', fixable: isThere, fixed: false }]);
+    expect((await examine(repository.top, '--fix')).problems).toMatchObject([{ fixed: isThere }]);
+    if (!isThere) return;
+    expect(repository.git('rev-parse', ref)).toBe(tip);
+    expect((await runOrch(['audit', run], { cwd: repository.top })).code).toBe(0);
+    expect((await examine(repository.top)).problems).toEqual([]);
+  });
+
+  test('is not missed once the run was accepted, nor where checkpoints go elsewhere', async () => {
+    const repository = makeSample();
+    repository.write('ok.yaml', 'name: ok\nsteps:\n  a: { run: echo x > made }\n');
+    repository.commitAll('first');
+    const { run } = await runToEnd(repository, 'run', 'ok.yaml');
+    expect((await runOrch(['accept', run], { cwd: repository.top })).code).toBe(0);
+    repository.git('branch', '-q', '-D', `orch/${run}`);
+    await runToEnd(repository, 'run', 'ok.yaml', '--commit-to', 'current');
     expect((await examine(repository.top)).problems).toEqual([]);
   });
 });

@@ -82,6 +82,20 @@ describe('orch wait', () => {
     expect((await runOrch(['wait'], { cwd: repository.top })).code).toBe(0);
   });
 
+  test('forgets the signal that stopped an earlier process', async () => {
+    const { repository, steering, orch } = await startRun();
+    await steering.started('work');
+    orch.kill('SIGTERM');
+    await once(orch, 'close');
+    expect((await runOrch(['wait'], { cwd: repository.top })).code).toBe(143);
+    const resumed = startOrch(['resume', '--quiet'], { cwd: repository.top });
+    const work = await steering.started('work');
+    resumed.kill('SIGKILL');
+    await once(resumed, 'close');
+    expect((await runOrch(['wait'], { cwd: repository.top })).code).toBe(130);
+    await work.exit(0);
+  });
+
   test('a process that was killed is noticed: the run is interrupted, and resume is what to type', async () => {
     const { repository, steering, orch } = await startRun();
     const work = await steering.started('work');

@@ -342,3 +342,96 @@ gates:
     expect(outcome.summary.gates_left_out).toEqual(['strict']);
   });
 });
+
+describe('a folder where a file is meant', () => {
+  const STEPS = "steps: { a: { run: 'true' } }\n";
+  const makeFolders = () =>
+    makeStage({
+      '.orch/workflows/docs.yaml': `name: docs\n${STEPS}`,
+      '.orch/workflows/d.yaml/inside': '',
+      'docs/page.md': '',
+      'other/page.md': '',
+    }).repository.top;
+
+  test('does not hide the workflow of its name', async () => {
+    const cwd = makeFolders();
+    expect((await runOrch(['plan', 'docs'], { cwd })).stdout).toContain('docs: 1 step in 1 wave');
+  });
+
+  test('is said to be one, in place of a workflow', async () => {
+    const cwd = makeFolders();
+    for (const [given, shown] of [
+      ['.', '.'],
+      ['other', 'other'],
+      ['.orch/workflows/d.yaml', '.orch/workflows/d.yaml'],
+    ] as const) {
+      const { code, stderr } = await runOrch(['plan', given], { cwd });
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${shown} is a folder, not a`)]);
+    }
+    const { code, stdout } = await runOrch(['list', '--workflows'], { cwd });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/d\.yaml .*is a folder, not a file(.|\n)*docs\.yaml/);
+  });
+
+  test('is said to be one, in place of the settings', async () => {
+    const { repository } = makeStage({ '.orch/config.yaml/inside': '', 'w.yaml': STEPS });
+    const { code, stderr } = await runOrch(['plan', 'w.yaml'], { cwd: repository.top });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('config.yaml is a folder')]);
+  });
+});
+
+describe('what a failure left', () => {
+  const failing = (onFailure: string) =>
+    `on_failure: ${onFailure}\nsteps: { a: { run: echo half > left.txt; exit 3 } }\n`;
+
+  test('is named by its rescue ref after on_failure: rollback', async () => {
+    const stage = makeStage();
+    const { run, summary, stderr } = await stage.run(failing('rollback'));
+    const rescue = `refs/orch/rescue/${run}/1`;
+    expect(summary).toMatchObject({ status: 'failed', rescue });
+    expect(stderr).toBe(`run ${run}\n`);
+    expect(stage.repository.git('show', `${rescue}:left.txt`)).toBe('half');
+    expect(stage.exists('left.txt')).toBe(false);
+    const again = await runOrch(['run', 'w.yaml'], { cwd: stage.repository.top });
+    expect(again.stderr).toMatch(
+      /^rolling back to wave 0; the work tree as it was: refs\/orch\/rescue\/\S+$/m,
+    );
+    expect(again.stdout).toMatch(
+      /^ {2}before the rollback: git diff HEAD refs\/orch\/rescue\/\S+$/m,
+    );
+  });
+
+  test('is named by its sealed wave when it is kept', async () => {
+    const stage = makeStage();
+    const { run, summary } = await stage.run(failing('keep'));
+    const ref = `refs/orch/sealed/${run}/1`;
+    expect(summary).toMatchObject({ rescue: null, left_wave: { wave: 1, ref } });
+    expect(stage.repository.git('show', `${ref}:left.txt`)).toBe('half');
+    const again = await runOrch(['run', 'w.yaml'], { cwd: stage.repository.top });
+    expect(again.stdout).toMatch(
+      /^ {2}wave 1 as it was left: git diff HEAD refs\/orch\/sealed\/\S+$/m,
+    );
+  });
+
+  test('is nothing when all went well', async () => {
+    const { summary } = await makeStage().run("steps: { a: { run: 'true' } }\n");
+    expect(summary).toMatchObject({ rescue: null, left_wave: null });
+  });
+});
+
+test('what a failed gate keeps from starting says which gate, also without fail_fast', async () => {
+  const stage = makeStage();
+  const { events } = await stage.run(`fail_fast: false
+steps:
+  a: { run: 'true', wave: 1 }
+  unit: { run: 'true', needs: [a], wave: 2 }
+gates:
+  - { name: tests, run: 'false', level: light }
+  - { name: lint, run: 'true', level: light }
+`);
+  expect(events.filter(({ type }) => type === 'step.skipped')).toMatchObject([
+    { step: 'unit', reason: 'gate', detail: 'gate tests of wave 1 failed' },
+  ]);
+  const { stdout } = await runOrch(['why', '@latest', 'unit'], { cwd: stage.repository.top });
+  expect(stdout).toContain('unit: it was skipped: gate tests of wave 1 failed\n');
+});

@@ -6,7 +6,7 @@ import { flattenNeeds } from '../../src/plan/flatten-needs.ts';
 import { isLeaf } from '../../src/plan/graph.ts';
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import type { Workflow } from '../../src/workflow/workflow.ts';
+import type { Step, Workflow } from '../../src/workflow/workflow.ts';
 import { gateOf, nestedOf, stepOf, workflowOf } from './builders.ts';
 import { randomWorkflow } from './random-workflows.ts';
 
@@ -101,6 +101,21 @@ describe('adoptPlan', () => {
     expect([waveOf(plan, 'c'), waveOf(plan, 'o/x'), waveOf(plan, 'o'), waveOf(plan, 'd')]).toEqual([
       3, 3, 3, 3,
     ]);
+  });
+
+  test('puts new and changed steps where they are pinned, as long as that wave takes steps', () => {
+    const withSteps = (...steps: Workflow['steps']) => planOf(workflowOf({ steps }));
+    const adopt = (...steps: Workflow['steps']) =>
+      adoptPlan(planOf(OLD), withSteps(...steps), [], ahead(2));
+    const [a, b, c] = OLD.steps as [Step, Step, Step];
+    expect(waveOf(adopt(a, b, c, pinned('new', 3)), 'new')).toBe(3);
+    expect(waveOf(adopt(a, pinned('b', 3, ['a']), c, pinned('x', 2)), 'b')).toBe(3);
+    const nested = [nestedOf('o', { wave: 3 }), stepOf('o/x', { parent: 'o' })];
+    expect(waveOf(adopt(a, b, c, ...nested), 'o/x')).toBe(3);
+    expect(() => adopt(a, b, c, pinned('new', 1))).toThrow(
+      /"new" is pinned to wave 1, .* waves 2 to 3 only.*fix: set "wave" of "new" to 2/s,
+    );
+    expect(() => adopt(a, b, c, pinned('new', 4))).toThrow(/"new" is pinned to wave 4/);
   });
 
   test('gives new gates to waves whose gates have not begun, and keeps those of the others', () => {

@@ -192,7 +192,7 @@ describe('clean-up', () => {
     run.record({ type: 'gate.finished', ...end, status: 'failed', failure });
     run.checkpoint(1);
     run.record({ type: 'wave.started', wave: 2, steps: [] });
-    expect(run.next()).toBe('skip b (fail_fast)');
+    expect(run.next()).toBe('skip b (gate)');
     run.skip('b');
     expect(run.next()).toBe('start c');
     run.start('c');

@@ -176,7 +176,7 @@ export class Laws {
     for (const { status } of this.#steps.values()) {
       if (status in counts) counts[status as keyof typeof counts] += 1;
     }
-    const { steps } = summarise(state, 'orch/test', state.atMs);
+    const { steps } = summarise(state, { branch: 'orch/test', sealedRef: () => '' }, state.atMs);
     if (JSON.stringify(steps) !== JSON.stringify(counts))
       fail(`the summary says ${JSON.stringify(steps)}, the events ${JSON.stringify(counts)}`);
   }
@@ -455,7 +455,13 @@ export class Laws {
       case 'parent':
         if (definition.parent === undefined) fail(`${step.id} lies in nothing`);
         return;
+      case 'gate':
+        if (!this.#gateFailed()) fail(`${step.id} is skipped (gate), and no gate failed`);
+        return;
       case 'fail_fast':
+        if (this.#gateFailed()) fail(`${step.id} is skipped (fail_fast), and a gate failed`);
+        if (!isOver) fail(`${step.id} is skipped (fail_fast), and the run goes on`);
+        return;
       case 'cancelled':
         if (!isOver) fail(`${step.id} is skipped (${event.reason}), and the run goes on`);
         return;

@@ -424,11 +424,7 @@ class World {
         return;
       }
       case 'skip-rest':
-        return skipRest(
-          this.#fake,
-          command.reason === 'cancelled' ? 'cancelled' : 'fail_fast',
-          command.detail,
-        );
+        return skipRest(this.#fake, command.reason, command.detail);
       case 'roll-back':
         return this.#rollBack(command.to);
       case 'close-wave':

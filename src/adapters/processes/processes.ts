@@ -11,7 +11,7 @@ import { createProcTable } from './proc-table.ts';
 import type { ProcessTable } from './process-table.ts';
 import { createPsTable } from './ps-table.ts';
 import { findQuarry } from './quarry.ts';
-import { stopQuarry, wakeGroup } from './stop.ts';
+import { endKeeper, stopQuarry, wakeGroup } from './stop.ts';
 import { measureUsage } from './usage.ts';
 
 export function createProcesses(table: ProcessTable = openProcessTable()): ProcessPort {
@@ -40,6 +40,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
     stopJob: ({ keeper, marker, graceMs }) =>
       stopQuarry(table, { keeper, marker }, graceMs, keepers),
     wake: (keeper) => wakeGroup(table, keeper),
+    endKeeper: (keeper) => endKeeper(table, keeper),
     findMarked: (marker) =>
       findQuarry(table, { marker }, [], keepers).targets.map(({ pid, start }) => ({ pid, start })),
     stopMarked: (marker, graceMs) => stopQuarry(table, { marker }, graceMs, keepers),

@@ -67,6 +67,11 @@ export function wakeGroup(table: ProcessTable, keeper: ProcessIdentity): void {
   for (const group of groupLedBy(table, keeper)) sendSignal(-group, 'SIGCONT');
 }
 
+/** A process that SIGKILL was sent to does nothing more, so nothing is written once this returns. */
+export function endKeeper(table: ProcessTable, keeper: ProcessIdentity): void {
+  signalProcess(table, keeper, 'SIGKILL', sendSignal);
+}
+
 /** SIGCONT follows: a stopped process gets SIGTERM only when it goes on. */
 function terminate(
   table: ProcessTable,

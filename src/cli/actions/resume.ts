@@ -5,10 +5,11 @@ import { chooseRun } from '../../engine/choose-run.ts';
 import { type Definition, loadConfig, loadDefinition } from '../../engine/load-definition.ts';
 import { readRun } from '../../engine/read-run.ts';
 import { resumeRun, worktreeOf } from '../../engine/resume-run.ts';
-import { diffWorkflows, type WorkflowChanges } from '../../plan/fingerprint.ts';
+import { diffWorkflows } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { hasFinished } from '../../run/decide.ts';
 import type { RunState } from '../../run/state.ts';
+import { changeLines, takenLines } from '../../view/change-lines.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
 import { openProject, templateFolders } from '../open-project.ts';
@@ -65,11 +66,13 @@ function changedDefinition(
   state: RunState,
   { workflow, strategies }: Definition,
 ): ChangedDefinition {
-  for (const line of describeChanges(diffWorkflows(state.workflow, workflow))) context.note(line);
   const { concurrency, strategy, workspace } = state.plan;
   return {
     workflow,
     plan: (merged: Workflow) => makePlan(merged, { concurrency, strategy, workspace, strategies }),
+    tell: (changes) => {
+      for (const line of takenLines(changes)) context.note(line);
+    },
   };
 }
 
@@ -85,19 +88,10 @@ function noteChanges(context: CliContext, state: RunState, read: () => Definitio
     );
     return;
   }
-  const lines = describeChanges(diffWorkflows(state.workflow, current));
+  const lines = changeLines(diffWorkflows(state.workflow, current));
   if (lines.length === 0) return;
   context.note(
     `${state.workflow.file} has changed; going on with the workflow as it was (--accept-changes takes the new one):`,
   );
   for (const line of lines) context.note(line);
-}
-
-function describeChanges({ added, removed, changed, settings }: WorkflowChanges): string[] {
-  return [
-    ...added.map((id) => `  + ${id}`),
-    ...removed.map((id) => `  - ${id}`),
-    ...changed.map(({ id, fields }) => `  ~ ${id}: ${fields.join(', ')}`),
-    ...(settings.length === 0 ? [] : [`  ~ the workflow itself: ${settings.join(', ')}`]),
-  ];
 }

@@ -1,4 +1,5 @@
 /** The work of `orch wait`: progress while it lasts, then the summary and the exit code of the run. */
+import { sealedRef } from '../../checkpoint/layout.ts';
 import { findLiveRun } from '../../engine/choose-run.ts';
 import { branchOfCheckpoints } from '../../engine/look-at-run.ts';
 import { waitForRun } from '../../engine/wait-run.ts';
@@ -27,7 +28,8 @@ export async function waitCommand(context: CliContext, meant: string | undefined
     });
     display?.close();
     const { state, frozen, signal, isAbandoned } = result;
-    const summary = summarise(state, branchOfCheckpoints(run, frozen), ports.clock.now());
+    const branch = branchOfCheckpoints(run, frozen);
+    const summary = summarise(state, { branch, sealedRef }, ports.clock.now());
     context.printResult(
       () => (isAbandoned ? { ...summary, fix: `orch resume ${run}` } : summary),
       () => renderSummary(state, summary),
