@@ -1,5 +1,5 @@
 /** Reads a workflow file with the settings of its repository: what `plan`, `run` and `resume --accept-changes` begin with. */
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BUILT_IN_STRATEGIES, type Strategies } from '../plan/strategies.ts';
 import type { FilesPort } from '../ports/files.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../workflow/config-schema.ts';
@@ -13,9 +13,8 @@ export interface Definition {
 }
 
 export interface DefinitionRequest {
-  /** As typed: a path from `cwd`, or the name of a file in `.orch/workflows`. */
+  /** Relative to the root where it lies inside, else absolute; find-workflow.ts has it from a name. */
   readonly file: string;
-  readonly cwd: string;
   /** Top of the repository; the folder itself where there is none. */
   readonly root: string;
   /** The user's own templates. */
@@ -29,7 +28,7 @@ export function loadDefinition(files: FilesPort, request: DefinitionRequest): De
   const config = loadConfig(files, root);
   const strategies = { ...BUILT_IN_STRATEGIES, ...strategiesOf(config) };
   const { workflow } = loadWorkflow({
-    file: locate(files, request),
+    file: request.file,
     read: (path) => files.readText(resolve(root, path)),
     templateFolders: ['.orch/templates', request.userTemplates, request.builtInTemplates],
     config,
@@ -52,16 +51,4 @@ function strategiesOf(config: Config): Strategies {
       { description, ...rest },
     ]),
   );
-}
-
-/** Relative to the root where it lies inside, as messages show it. */
-function locate(files: FilesPort, { file, cwd, root }: DefinitionRequest): string {
-  const path = resolve(cwd, file);
-  if (!files.exists(path) && /^[\w-]+$/.test(file)) {
-    const named = ['yaml', 'yml'].map((ending) => `.orch/workflows/${file}.${ending}`);
-    const found = named.find((candidate) => files.exists(join(root, candidate)));
-    if (found !== undefined) return found;
-  }
-  const inside = relative(root, path);
-  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
 }

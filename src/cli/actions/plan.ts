@@ -13,6 +13,7 @@ import { type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-tabl
 import { checkInputs } from '../../workflow/inputs.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
+import { namedWorkflow } from '../named-workflow.ts';
 import { templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
 
@@ -27,14 +28,14 @@ export interface PlanOptions {
 
 export async function planCommand(
   context: CliContext,
-  file: string,
+  name: string | undefined,
   options: PlanOptions,
 ): Promise<void> {
   const { files } = await context.loadPorts();
+  const root = findTop(files, context.cwd);
   const { workflow, config, strategies } = loadDefinition(files, {
-    file,
-    cwd: context.cwd,
-    root: findTop(files, context.cwd),
+    file: namedWorkflow(files, 'plan', { file: name, cwd: context.cwd, root }),
+    root,
     ...templateFolders(context),
   });
   refuseWrongInputs(workflow, options.input);

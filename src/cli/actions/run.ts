@@ -9,6 +9,7 @@ import { makePlan } from '../../plan/make-plan.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
+import { namedWorkflow } from '../named-workflow.ts';
 import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
 import { openRunSession, preferSmallHeap } from '../run-session.ts';
 
@@ -30,7 +31,7 @@ export interface RunOptions {
 
 export async function runCommand(
   context: CliContext,
-  file: string,
+  name: string | undefined,
   options: RunOptions,
 ): Promise<void> {
   preferSmallHeap();
@@ -44,8 +45,7 @@ export async function runCommand(
   const { ports, git } = await openProject(context);
   const root = git.repository.worktree;
   const { workflow, config, strategies } = loadDefinition(ports.files, {
-    file,
-    cwd: context.cwd,
+    file: namedWorkflow(ports.files, 'run', { file: name, cwd: context.cwd, root }),
     root,
     ...templateFolders(context),
   });

@@ -1,5 +1,5 @@
 /** `orch plan <workflow>`: shows the waves a run would go through, and runs nothing. */
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GraphFormat } from '../../view/plan-graph.ts';
 import type { PlanOptions } from '../actions/plan.ts';
 import type { CliContext } from '../context.ts';
@@ -11,9 +11,9 @@ const GRAPHS: readonly GraphFormat[] = ['mermaid', 'dot', 'json'];
 export function registerPlan(program: Command, context: CliContext): void {
   const command = program
     .command('plan')
-    .addArgument(
-      new Argument('<workflow>', 'path of a workflow file, or its name in .orch/workflows'),
-    )
+    // Optional for commander alone, so that the error can name the workflows there are.
+    .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
+    .usage('[options] <workflow>')
     .description('show the waves of a workflow, its critical path and how long it would take')
     .option('-i, --input <name=value>', 'value of an input, checked (repeatable)', collectPair, {})
     .option(
@@ -34,7 +34,7 @@ export function registerPlan(program: Command, context: CliContext): void {
         GRAPHS,
       ),
     )
-    .action(async (file: string, options: PlanOptions) => {
+    .action(async (file: string | undefined, options: PlanOptions) => {
       const { planCommand } = await import('../actions/plan.ts');
       await planCommand(context, file, options);
     });

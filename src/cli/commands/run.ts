@@ -8,7 +8,9 @@ import { collectPair, parseCount } from '../options.ts';
 export function registerRun(program: Command, context: CliContext): void {
   const command = program
     .command('run')
-    .argument('<workflow>', 'path of a workflow file, or its name in .orch/workflows')
+    // Optional for commander alone, so that the error can name the workflows there are.
+    .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
+    .usage('[options] <workflow>')
     .description('run a workflow in waves, with a checkpoint after each')
     .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair, {})
     .option(
@@ -32,7 +34,7 @@ export function registerRun(program: Command, context: CliContext): void {
     .option('--detach', 'print the id of the run and leave it running')
     // Between the two processes of --detach.
     .addOption(new Option('--begun-file <path>').hideHelp())
-    .action(async (file: string, options: RunOptions) => {
+    .action(async (file: string | undefined, options: RunOptions) => {
       const { runCommand } = await import('../actions/run.ts');
       await runCommand(context, file, options);
     });
