@@ -6,6 +6,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { GateFinished, RunEvent, StepFinished } from '../../src/run/events.ts';
+import { runOrchJson } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { type RunOutcome, runToEnd } from '../rig/runs.ts';
 
@@ -391,6 +392,18 @@ describe('cache', () => {
     const outcome = await run(workflow, ...options);
     expect(useOf(outcome)).toEqual({ hit: false, reason });
     expect(notes('ran')).toHaveLength(2);
+  });
+
+  test('--refresh of what is not there starts nothing', async () => {
+    const { repository, notes } = await makeCached();
+    const { code, document } = await runOrchJson(['run', 'w.yaml', '--refresh', 'aa'], {
+      cwd: repository.top,
+    });
+    expect(document).toMatchObject({
+      error: { code: 'ORCH_NO_SUCH_STEP', fix: 'did you mean "a"?' },
+    });
+    expect({ code, ran: notes('ran') }).toEqual({ code: 2, ran: ['ran'] });
+    expect(repository.git('branch', '--list', 'orch/*').split('\n')).toHaveLength(1);
   });
 
   test('never stale: a variable that orch itself inherited', async () => {

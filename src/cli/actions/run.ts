@@ -6,6 +6,7 @@ import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
 import { startRun } from '../../engine/start-run.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import { refuseUnknownRefresh } from '../../plan/refresh.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
@@ -57,6 +58,7 @@ export async function runCommand(
     workspace: options.workspace,
     strategies,
   });
+  refuseUnknownRefresh(options.refresh, workflow, plan);
   using session = await openRunSession(context);
   const state = await startRun(
     ports,
