@@ -96,6 +96,15 @@ describe('orch list', () => {
     expect(code).toBe(0);
   });
 
+  test('a mistake in config.yaml is told of that file, not of every workflow', async () => {
+    repository.write('.orch/config.yaml', 'concurency: 2\n');
+    const { code, stdout, stderr } = await runOrch(['list', '--workflows'], at());
+    const planned = await runOrch(['plan', 'look'], at());
+    repository.remove('.orch/config.yaml');
+    expect(stderr).toMatch(/^\.orch\/config\.yaml:1:1: unknown key "concurency"/);
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: planned.stderr });
+  });
+
   test('a damaged run hides no other', async () => {
     const folder = repository.path('.git/orch/runs/damaged-261121-aaaa');
     spawnSync('sh', ['-c', `mkdir -p "$0" && echo '{' > "$0/run.json"`, folder]);
