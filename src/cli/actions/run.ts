@@ -1,6 +1,5 @@
 /** The work of `orch run`: definition, plan, run. */
 import { availableParallelism } from 'node:os';
-import { OrchError } from '../../base/errors.ts';
 import { branchOf } from '../../checkpoint/layout.ts';
 import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
@@ -40,9 +39,6 @@ export async function runCommand(
     const { detachCommand } = await import('./detach.ts');
     return await detachCommand(context);
   }
-  refuseUnknown('--commit-to', options.commitTo, ['branch', 'current']);
-  if (options.workspace !== undefined)
-    refuseUnknown('--workspace', options.workspace, ['in-place', 'isolated']);
   const { ports, git } = await openProject(context);
   const root = git.repository.worktree;
   const { workflow, config, strategies } = loadDefinition(ports.files, {
@@ -107,15 +103,4 @@ export async function currentBranch(git: {
   head(): Promise<{ ref: string | null }>;
 }): Promise<string> {
   return (await git.head()).ref?.replace('refs/heads/', '') ?? 'HEAD';
-}
-
-function refuseUnknown(option: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new OrchError(
-    'ORCH_USAGE',
-    `${option} takes ${allowed.join(' or ')}, not ${JSON.stringify(value)}`,
-    {
-      fix: `${option} ${allowed[0]}`,
-    },
-  );
 }

@@ -4,7 +4,7 @@ import type { GraphFormat } from '../../view/plan-graph.ts';
 import type { PlanOptions } from '../actions/plan.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { collectPair, parseCount } from '../options.ts';
+import { collectPair, parseCount, strategyOption } from '../options.ts';
 
 const GRAPHS: readonly GraphFormat[] = ['mermaid', 'dot', 'json'];
 
@@ -21,10 +21,7 @@ export function registerPlan(program: Command, context: CliContext): void {
       'most steps at once (default: the workflow, else CPU cores)',
       parseCount,
     )
-    .option(
-      '--strategy <name>',
-      'auto, progressive, systematic, adaptive, enterprise or one of config.yaml',
-    )
+    .addOption(strategyOption())
     .addOption(
       new Option('--workspace <kind>', 'where steps would run').choices(['in-place', 'isolated']),
     )

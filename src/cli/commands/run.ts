@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import type { RunOptions } from '../actions/run.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { collectPair, parseCount } from '../options.ts';
+import { collectPair, parseCount, strategyOption } from '../options.ts';
 
 export function registerRun(program: Command, context: CliContext): void {
   const command = program
@@ -18,12 +18,15 @@ export function registerRun(program: Command, context: CliContext): void {
       'most steps at once (default: the workflow, else CPU cores)',
       parseCount,
     )
-    .option(
-      '--strategy <name>',
-      'auto, progressive, systematic, adaptive, enterprise or one of config.yaml',
+    .addOption(strategyOption())
+    .addOption(
+      new Option('--workspace <kind>', 'where steps run').choices(['in-place', 'isolated']),
     )
-    .option('--workspace <kind>', 'in-place or isolated')
-    .option('--commit-to <where>', 'branch (orch/<run>) or current', 'branch')
+    .addOption(
+      new Option('--commit-to <where>', 'where checkpoints go: orch/<run>, or the current branch')
+        .choices(['branch', 'current'])
+        .default('branch'),
+    )
     .option('--no-cache', 'look nothing up in the cache')
     .option(
       '--refresh <step>',
