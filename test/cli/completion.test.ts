@@ -29,6 +29,11 @@ function sampleProgram(): Command {
   return program;
 }
 
+/** The run of a summary, which is the last line of a stream. */
+function runOf(stream: string): string {
+  return (JSON.parse(stream.trim().split('\n').at(-1) ?? '') as { run: string }).run;
+}
+
 let folder: string;
 beforeEach(() => {
   folder = makeTemporaryFolder();
@@ -119,7 +124,7 @@ describe('a TAB in bash', () => {
       ]) {
         repository.write('w.yaml', workflow(steps));
         const { stdout } = await runOrch(['run', 'w.yaml', '--json'], { cwd: repository.top });
-        run = (JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { run: string }).run;
+        run = runOf(stdout);
       }
     });
 
@@ -174,20 +179,35 @@ describe.for(['zsh', 'fish'] as const)('%s', (shell) => {
   });
 });
 
-test.for([
-  { line: 'orch ro', offers: ['rollback'] },
-  { line: 'orch -C . task ', offers: ['list', 'show'] },
-  { line: 'orch task list ', offers: ['done', 'open'] },
-  { line: 'orch run --strategy a', offers: ['adaptive', 'auto'] },
-])('a TAB in fish: "$line" offers $offers', ({ line, offers }, { skip }) => {
-  const path = join(folder, 'orch.fish');
-  writeFileSync(path, completionScript('fish', sampleProgram()));
-  const { error, stdout } = spawnSync(
-    'fish',
-    ['--no-config', '-c', `source ${path}; complete -C '${line}'`],
-    { cwd: folder, encoding: 'utf8', env: cleanEnvironment() },
-  );
-  skip(error !== undefined, 'fish is not installed');
-  const words = stdout.split('\n').map((item) => item.split('\t')[0] ?? '');
-  expect(words.filter((word) => word !== '')).toEqual(offers);
+describe('a TAB in fish', () => {
+  const repository = makeRepository();
+  afterAll(() => repository[Symbol.dispose]());
+  let run: string;
+  beforeAll(async () => {
+    repository.write('.orch/workflows/wide.yaml', 'name: w\nsteps:\n  page: { run: "true" }\n');
+    const { stdout } = await runOrch(['run', 'wide', '--json'], { cwd: repository.top });
+    run = runOf(stdout);
+  });
+
+  test.for([
+    { line: 'orch ro', offers: () => ['rollback'] },
+    { line: 'orch -C . task ', offers: () => ['list', 'show'] },
+    { line: 'orch task list ', offers: () => ['done', 'open'] },
+    { line: 'orch run --strategy a', offers: () => ['adaptive', 'auto'] },
+    { line: 'orch run wi', offers: () => ['wide'] },
+    { line: 'orch logs ', offers: () => ['page', run] },
+    { line: 'orch approve ', offers: () => [run] },
+    { line: 'orch approve @latest ', offers: () => ['page'] },
+  ])('"$line"', ({ line, offers }, { skip }) => {
+    const path = join(folder, 'orch.fish');
+    writeFileSync(path, completionScript('fish', sampleProgram()));
+    const { error, stdout } = spawnSync(
+      'fish',
+      ['--no-config', '-c', `source ${path}; complete -C '${line}'`],
+      { cwd: repository.top, encoding: 'utf8', env: cleanEnvironment() },
+    );
+    skip(error !== undefined, 'fish is not installed');
+    const words = stdout.split('\n').map((item) => item.split('\t')[0] ?? '');
+    expect(words.filter((word) => word !== '').sort()).toEqual(offers());
+  });
 });

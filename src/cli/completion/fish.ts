@@ -78,5 +78,9 @@ function fishLines(command: CommandShape, isRoot: boolean): string[] {
 
 function fishOffer(offer: Offer): string {
   if (offer.kind === 'words') return `-a ${quote(offer.words.join(' '))}`;
-  return offer.found.map((what) => (what === 'files' ? '-F' : `-a '(__orch_${what})'`)).join(' ');
+  const calls = offer.found.filter((what) => what !== 'files').map((what) => `__orch_${what}`);
+  return [
+    ...(calls.length === 0 ? [] : [`-a '(${calls.join('; ')})'`]),
+    ...(offer.found.includes('files') ? ['-F'] : []),
+  ].join(' ');
 }
