@@ -5,6 +5,7 @@ import type { PlanNode } from '../plan/plan.ts';
 import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
 import { describeRun, leftOutFiles, newestCheckpoints } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
+import { nextLine, type Reader } from './next-line.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
 import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
@@ -46,7 +47,7 @@ export interface RunDetails {
 }
 
 /** @param nowMs wall clock */
-export function runDetails(facts: RunFacts, nowMs: number): RunDetails {
+export function runDetails(facts: RunFacts, nowMs: number, reader: Reader): RunDetails {
   const { state } = facts;
   const active = activeRunOf(facts);
   const { duration_s } = active;
@@ -66,7 +67,7 @@ export function runDetails(facts: RunFacts, nowMs: number): RunDetails {
     footer: [
       ...checkpointLines(state, facts.branch),
       ...active.waiting.map(waitingText),
-      ...(active.next === null ? [] : [`next: ${active.next}`]),
+      ...nextLine(reader, active.next),
     ],
   };
 }

@@ -4,8 +4,9 @@ import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
+import { nextLine, type Reader } from './next-line.ts';
 
-export function renderSummary(state: RunState, summary: RunSummary): string {
+export function renderSummary(state: RunState, summary: RunSummary, reader: Reader): string {
   const { steps } = summary;
   const parts = (['passed', 'failed', 'skipped', 'cancelled'] as const)
     .filter((status) => steps[status] > 0)
@@ -22,7 +23,7 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
       ? []
       : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
-    ...(state.accepted === undefined ? [`  next: ${nextCommand(state, summary)}`] : []),
+    ...nextLine(reader, state.accepted === undefined ? nextCommand(state, summary) : null, '  '),
   ];
   return lines.join('\n');
 }

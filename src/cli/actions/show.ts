@@ -17,7 +17,7 @@ export async function showCommand(context: CliContext, meant: string | undefined
 }
 
 async function renderDetails(context: CliContext, look: RunLook, nowMs: number): Promise<string> {
-  const { header, sections, footer } = runDetails(look, nowMs);
+  const { header, sections, footer } = runDetails(look, nowMs, context);
   const blocks = [header.join('\n')];
   for (const { title, rows, notes } of sections) {
     const table = rows.length === 0 ? [] : [await renderTable(context, STEP_COLUMNS, rows)];

@@ -36,7 +36,7 @@ export async function whyCommand(
   const told = explainStep(look, stepFacts(look, node, quoted));
   context.printResult(
     () => told,
-    () => explanationLines(told, ports.clock.now()).join('\n'),
+    () => explanationLines(told, ports.clock.now(), context).join('\n'),
   );
 }
 
