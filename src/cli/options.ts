@@ -2,7 +2,10 @@
 import { InvalidArgumentError, Option } from 'commander';
 
 /** `name=value` pairs gathered into one object; the last of a name wins. */
-export function collectPair(text: string, pairs: Record<string, string>): Record<string, string> {
+export function collectPair(
+  text: string,
+  pairs: Record<string, string> = {},
+): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('Give it as name=value.');
   return { ...pairs, [text.slice(0, at)]: text.slice(at + 1) };

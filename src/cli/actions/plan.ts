@@ -18,11 +18,11 @@ import { templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
 
 export interface PlanOptions {
-  readonly input: Record<string, string>;
+  readonly input?: Record<string, string>;
   readonly concurrency?: number;
   readonly strategy?: string;
   readonly workspace?: 'in-place' | 'isolated';
-  readonly whatIf: readonly number[];
+  readonly whatIf?: readonly number[];
   readonly graph?: GraphFormat;
 }
 
@@ -38,7 +38,7 @@ export async function planCommand(
     root,
     ...templateFolders(context),
   });
-  refuseWrongInputs(workflow, options.input);
+  refuseWrongInputs(workflow, options.input ?? {});
   const planOptions = {
     concurrency:
       options.concurrency ?? workflow.concurrency ?? config.concurrency ?? availableParallelism(),
@@ -55,7 +55,7 @@ export async function planCommand(
     );
     return;
   }
-  const whatIfs = whatIf(workflow, planOptions, options.whatIf);
+  const whatIfs = whatIf(workflow, planOptions, options.whatIf ?? []);
   const table = context.json ? '' : await renderPlan(context, planTable(plan, whatIfs));
   context.printResult(
     () => planJson(plan, whatIfs),

@@ -17,13 +17,13 @@ import { openRunSession, preferSmallHeap } from '../run-session.ts';
 const GRACE_MS = 5_000;
 
 export interface RunOptions {
-  readonly input: Record<string, string>;
+  readonly input?: Record<string, string>;
   readonly concurrency?: number;
   readonly strategy?: string;
   readonly workspace?: 'in-place' | 'isolated';
   readonly commitTo: 'branch' | 'current';
   readonly cache: boolean;
-  readonly refresh: string[];
+  readonly refresh?: string[];
   readonly detach?: boolean;
   /** Where the id of the run is to be written once it exists. */
   readonly begunFile?: string;
@@ -46,7 +46,7 @@ export async function runCommand(
     root,
     ...templateFolders(context),
   });
-  const inputs = resolveInputs(workflow.inputs, options.input);
+  const inputs = resolveInputs(workflow.inputs, options.input ?? {});
   const plan = makePlan(workflow, {
     concurrency:
       options.concurrency ?? workflow.concurrency ?? config.concurrency ?? availableParallelism(),
@@ -54,7 +54,8 @@ export async function runCommand(
     workspace: options.workspace,
     strategies,
   });
-  refuseUnknownRefresh(options.refresh, workflow, plan);
+  const refresh = options.refresh ?? [];
+  refuseUnknownRefresh(refresh, workflow, plan);
   using session = await openRunSession(context);
   const state = await startRun(
     ports,
@@ -64,7 +65,7 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
-      settings: settingsFor(context, config, { useCache: options.cache, refresh: options.refresh }),
+      settings: settingsFor(context, config, { useCache: options.cache, refresh }),
       version: context.version(),
     },
     {

@@ -15,7 +15,7 @@ export function registerPlan(program: Command, context: CliContext): void {
     .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
     .usage('[options] <workflow>')
     .description('show the waves of a workflow, its critical path and how long it would take')
-    .option('-i, --input <name=value>', 'value of an input, checked (repeatable)', collectPair, {})
+    .option('-i, --input <name=value>', 'value of an input, checked (repeatable)', collectPair)
     .option(
       '--concurrency <n>',
       'most steps at once (default: the workflow, else CPU cores)',
@@ -25,7 +25,7 @@ export function registerPlan(program: Command, context: CliContext): void {
     .addOption(
       new Option('--workspace <kind>', 'where steps would run').choices(['in-place', 'isolated']),
     )
-    .option('--what-if <list>', 'also with these many steps at once: 2,8,32', parseCounts, [])
+    .option('--what-if <list>', 'also with these many steps at once: 2,8,32', parseCounts)
     .addOption(
       new Option('--graph <format>', 'print the graph instead, with waves as boxes').choices(
         GRAPHS,

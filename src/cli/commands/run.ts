@@ -12,7 +12,7 @@ export function registerRun(program: Command, context: CliContext): void {
     .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
     .usage('[options] <workflow>')
     .description('run a workflow in waves, with a checkpoint after each')
-    .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair, {})
+    .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair)
     .option(
       '--concurrency <n>',
       'most steps at once (default: the workflow, else CPU cores)',
@@ -31,8 +31,7 @@ export function registerRun(program: Command, context: CliContext): void {
     .option(
       '--refresh <step>',
       'make the cache entry of a step or gate anew (repeatable)',
-      (step: string, list: string[]) => [...list, step],
-      [],
+      (step: string, list: string[] = []) => [...list, step],
     )
     .option('--detach', 'print the id of the run and leave it running')
     // Between the two processes of --detach.
