@@ -9,6 +9,7 @@ import { nextLine, type Reader } from './next-line.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
 import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
+import type { ColumnRules } from './table-text.ts';
 import { durationText } from './time-text.ts';
 
 /** The folded state, and what only a look at the world tells; scripts rely on the names. */
@@ -31,6 +32,7 @@ export function runDocument(facts: RunFacts): Record<string, unknown> {
 const NO_PROGRESS = { done: 0, total: 0, percent: 0, seconds_left: null };
 
 export const STEP_COLUMNS = ['step', 'status', 'tries', 'time', 'note'] as const;
+export const STEP_RULES: ColumnRules = { ids: ['step'], spare: ['tries', 'time'] };
 
 export interface RunSection {
   readonly title: string;

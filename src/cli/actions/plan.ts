@@ -9,7 +9,7 @@ import { makePlan, whatIf } from '../../plan/make-plan.ts';
 import type { FilesPort } from '../../ports/files.ts';
 import { type GraphFormat, renderGraph } from '../../view/plan-graph.ts';
 import { planJson } from '../../view/plan-json.ts';
-import { type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-table.ts';
+import { PLAN_RULES, type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-table.ts';
 import { checkInputs } from '../../workflow/inputs.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
@@ -83,7 +83,7 @@ async function renderPlan(context: CliContext, table: PlanTable): Promise<string
   const blocks = [table.header.join('\n')];
   for (const { title, rows, notes } of table.sections) {
     const cells = rows.map((row) => row.cells);
-    const body = await renderTable(context, table.columns, cells);
+    const body = await renderTable(context, table.columns, cells, PLAN_RULES);
     blocks.push([title, body, ...notes].join('\n'));
   }
   if (table.whatIf.length > 0) {
