@@ -84,7 +84,7 @@ function skippedBecause(state: RunState, facts: StepFacts): string[] {
   const { reason = '', detail = '' } = facts.state.skipped ?? {};
   switch (reason) {
     case 'when':
-      return ['it was skipped: its condition did not hold', ...whenLines(facts.when)];
+      return [`it was skipped: ${whenLines(facts.when)[0] ?? 'its condition did not hold'}`];
     case 'needs': {
       const rule = `trigger_rule ${facts.trigger_rule}`;
       return [`it was skipped: ${rule} does not hold, because ${detail}`];

@@ -5,6 +5,7 @@ import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
 import { nextLine, type Reader } from './next-line.ts';
+import { durationText } from './time-text.ts';
 
 export function renderSummary(state: RunState, summary: RunSummary, reader: Reader): string {
   const { steps } = summary;
@@ -12,7 +13,7 @@ export function renderSummary(state: RunState, summary: RunSummary, reader: Read
     .filter((status) => steps[status] > 0)
     .map((status) => `${steps[status]} ${status}`);
   const lines = [
-    `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${summary.duration_s} s`,
+    `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${durationText(summary.duration_s * 1000)}`,
     ...failures(state),
     ...cacheLines(summary),
     ...summary.gates_left_out.map(
