@@ -68,7 +68,10 @@ export const ERROR_CODES = {
     exit: 'refused',
     meaning: 'The frozen definition of a run cannot be read; nothing was changed.',
   },
-  ORCH_NO_SUCH_STEP: { exit: 'usage', meaning: 'The run has no step with this id.' },
+  ORCH_NO_SUCH_STEP: {
+    exit: 'usage',
+    meaning: 'The run or the workflow has no step or gate of this name.',
+  },
   ORCH_NOT_WAITING: { exit: 'refused', meaning: 'The step does not wait for an answer.' },
   ORCH_ANSWERED: { exit: 'refused', meaning: 'The step was approved or rejected before.' },
   ORCH_RUN_ENDED: { exit: 'refused', meaning: 'The run is over, so nothing can be asked of it.' },

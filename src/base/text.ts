@@ -51,6 +51,21 @@ export function clipToWidth(text: string, maxWidth: number): string {
   return clipped;
 }
 
+/** The same, but the last `tailWidth` columns stay, and the ellipsis stands before them. */
+export function clipMiddle(text: string, maxWidth: number, tailWidth: number): string {
+  const width = displayWidth(text);
+  if (width <= maxWidth) return text;
+  const tail: string[] = [];
+  let room = Math.min(tailWidth, maxWidth - 1);
+  for (const grapheme of [...graphemesOf(text)].reverse()) {
+    room -= widthOfGrapheme(grapheme);
+    if (room < 0) break;
+    tail.unshift(grapheme);
+  }
+  const end = tail.join('');
+  return `${clipToWidth(text, maxWidth - displayWidth(end))}${end}`;
+}
+
 /**
  * Text of strangers for a terminal: every character that could move the cursor, change colours or
  * reorder what is read becomes a visible U+FFFD. Tabs stay; line ends go, so give it one line.

@@ -52,7 +52,7 @@ export function describeCommand(command: Command, parentPath = ''): CommandShape
     group: command.helpGroup(),
     usage: command.usage(),
     aliases: command.aliases(),
-    arguments: command.registeredArguments.map(describeArgument),
+    arguments: command.registeredArguments.map((argument) => describeArgument(argument, command)),
     options: help
       .visibleOptions(command)
       .filter((option) => option.long !== '--help')
@@ -70,11 +70,13 @@ export function flattenCommands(shape: CommandShape): CommandShape[] {
   return [shape, ...shape.commands.flatMap(flattenCommands)];
 }
 
-function describeArgument(argument: Argument): ArgumentShape {
+function describeArgument(argument: Argument, command: Command): ArgumentShape {
+  const name = argument.name();
   return {
-    name: argument.name(),
+    name,
     description: argument.description,
-    required: argument.required,
+    // Some are optional for commander only, because the command itself refuses without them.
+    required: argument.required || command.usage().includes(`<${name}>`),
     variadic: argument.variadic,
     choices: argument.argChoices ?? [],
   };

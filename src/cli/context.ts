@@ -63,7 +63,7 @@ export interface CliContext extends CliWorld {
   print(text: string): void;
   /** One event of a stream, as one line; only sensible with --json. */
   printLine(value: unknown): void;
-  /** Progress, warnings and what to type next: to stderr, and not at all with --quiet. */
+  /** Progress, warnings and what to type next: to stderr, and not at all with --quiet. Hints below an answer are made by view/next-line.ts. */
   note(text: string): void;
 }
 

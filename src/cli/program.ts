@@ -66,7 +66,7 @@ export function buildProgram(context: OpenContext, writeHelp: (piece: string) =>
     .option('--debug', 'show where an error comes from')
     .option('-V, --version', 'print the version')
     .on('option:version', () => printVersion(context))
-    .helpOption('-h, --help', 'show help for a command')
+    .helpOption('-h, --help', 'show this help')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput(outputOf(context, writeHelp))
     .exitOverride((error) => {

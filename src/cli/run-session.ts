@@ -61,7 +61,7 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
       display.close();
       const summary = summarise(state, { branch, sealedRef }, Date.now());
       if (context.json) context.printLine(summary);
-      else context.print(renderSummary(state, summary));
+      else context.print(renderSummary(state, summary, context));
       context.exitCode = exitCodeOf(summary, signals.received());
     },
     [Symbol.dispose]() {

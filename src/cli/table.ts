@@ -2,7 +2,13 @@
  * Tables: drawn by cli-table3 on a terminal, aligned text elsewhere, so that `grep` and `awk` get
  * plain lines. Cells are made harmless by the views that make them.
  */
-import { alignColumns, clipRows, columnWidths } from '../view/table-text.ts';
+import {
+  alignColumns,
+  type ColumnRules,
+  clipRows,
+  columnWidths,
+  leaveOutColumns,
+} from '../view/table-text.ts';
 import type { CliContext } from './context.ts';
 import { paintHead, paintStatus } from './paint.ts';
 
@@ -18,12 +24,15 @@ export async function renderTable(
   context: CliContext,
   head: readonly string[],
   rows: readonly (readonly string[])[],
+  rules: ColumnRules = {},
 ): Promise<string> {
   if (!context.isTty || rows.length > DRAWN_ROWS_MAX)
     return alignColumns([head, ...rows]).join('\n');
   const { default: Table } = await import('cli-table3');
-  const room = (context.stdout.columns || 80) - BORDER_WIDTH * head.length - 1;
-  const [clippedHead = [], ...clipped] = clipRows([head, ...rows], room);
+  const roomFor = (columns: number) => (context.stdout.columns || 80) - BORDER_WIDTH * columns - 1;
+  const kept = leaveOutColumns([head, ...rows], roomFor, rules);
+  const room = roomFor(kept[0]?.length ?? 0);
+  const [clippedHead = [], ...clipped] = clipRows(kept, room, rules);
   const widths = columnWidths([clippedHead, ...clipped]);
   const table = new Table({
     chars: COMPACT,

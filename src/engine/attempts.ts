@@ -8,6 +8,7 @@ import type { Keeper, ProcessIdentity } from '../ports/processes.ts';
 import type { Failure, Resources } from '../run/events.ts';
 import type { KeeperRecord } from '../run/state.ts';
 import type { Outcome } from '../run/verdict.ts';
+import { durationText } from '../view/time-text.ts';
 import type { Timeout } from '../workflow/workflow.ts';
 import { AdoptedKeepers } from './adopted-keepers.ts';
 import { boundOutput } from './bound-output.ts';
@@ -246,7 +247,7 @@ export class Attempts {
       attempt.timer = this.#run.later(totalMs, () => {
         this.stop(attempt.key, {
           kind: 'timeout',
-          message: `took longer than ${seconds(attempt.timeout.totalMs ?? totalMs)} s`,
+          message: `took longer than ${durationText(attempt.timeout.totalMs ?? totalMs)}`,
         });
       });
     }
@@ -289,7 +290,7 @@ export class Attempts {
     if (idleMs === undefined || clock.monotonic() - lastActivity.atMs < idleMs) return;
     this.stop(attempt.key, {
       kind: 'stall',
-      message: `no output and no CPU time for ${seconds(idleMs)} s`,
+      message: `no output and no CPU time for ${durationText(idleMs)}`,
     });
   }
 }

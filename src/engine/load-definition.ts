@@ -1,5 +1,5 @@
 /** Reads a workflow file with the settings of its repository: what `plan`, `run` and `resume --accept-changes` begin with. */
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { OrchError } from '../base/errors.ts';
 import { BUILT_IN_STRATEGIES, type Strategies } from '../plan/strategies.ts';
 import type { FilesPort } from '../ports/files.ts';
@@ -14,9 +14,8 @@ export interface Definition {
 }
 
 export interface DefinitionRequest {
-  /** As typed: a path from `cwd`, or the name of a file in `.orch/workflows`. */
+  /** Relative to the root where it lies inside, else absolute; find-workflow.ts has it from a name. */
   readonly file: string;
-  readonly cwd: string;
   /** Top of the repository; the folder itself where there is none. */
   readonly root: string;
   /** The user's own templates. */
@@ -29,8 +28,10 @@ export function loadDefinition(files: FilesPort, request: DefinitionRequest): De
   const { root } = request;
   const config = loadConfig(files, root);
   const strategies = { ...BUILT_IN_STRATEGIES, ...strategiesOf(config) };
+  const fix = 'name a file in it, or see the names in: orch list --workflows';
+  refuseFolder(files, resolve(root, request.file), request.file, fix);
   const { workflow } = loadWorkflow({
-    file: locate(files, request),
+    file: request.file,
     read: (path) => readFile(files, resolve(root, path)),
     templateFolders: ['.orch/templates', request.userTemplates, request.builtInTemplates],
     config,
@@ -56,26 +57,9 @@ function strategiesOf(config: Config): Strategies {
   );
 }
 
-/** Relative to the root where it lies inside, as messages show it. */
-function locate(files: FilesPort, { file, cwd, root }: DefinitionRequest): string {
-  const path = resolve(cwd, file);
-  if (!isFile(files, path) && /^[\w-]+$/.test(file)) {
-    const named = ['yaml', 'yml'].map((ending) => `.orch/workflows/${file}.${ending}`);
-    const found = named.find((candidate) => isFile(files, join(root, candidate)));
-    if (found !== undefined) return found;
-  }
-  refuseFolder(files, path, file, 'name a file in it, or see the names in: orch list --workflows');
-  const inside = relative(root, path);
-  return inside.startsWith('..') || isAbsolute(inside) ? path : inside;
-}
-
 /** A folder of that name is not what anybody means. */
 function readFile(files: FilesPort, path: string): string | undefined {
   return isFolder(files, path) ? undefined : files.readText(path);
-}
-
-function isFile(files: FilesPort, path: string): boolean {
-  return files.exists(path) && !isFolder(files, path);
 }
 
 function isFolder(files: FilesPort, path: string): boolean {

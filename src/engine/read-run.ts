@@ -73,6 +73,11 @@ export function findRun(files: FilesPort, commonDir: string, meant: string | und
     }
     return newest;
   }
+  if (meant.startsWith('@')) {
+    throw new OrchError('ORCH_NO_SUCH_RUN', `"${meant}" is no run`, {
+      fix: 'did you mean "@latest"?',
+    });
+  }
   if (runs.includes(meant)) return meant;
   const matching = runs.filter((run) => run.startsWith(meant));
   const [only] = matching;

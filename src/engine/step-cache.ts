@@ -9,6 +9,7 @@
 import { canonicalJson, sha256 } from '../base/hash.ts';
 import { cacheRef } from '../checkpoint/layout.ts';
 import type { PlanNode } from '../plan/plan.ts';
+import { isNamed } from '../plan/refresh.ts';
 import { waveOf } from '../run/state.ts';
 import type { CacheSetting, Gate } from '../workflow/workflow.ts';
 import { isSaidToJob, namesAttempt } from './job-environment.ts';
@@ -86,7 +87,7 @@ export async function findStepEntry(
     cache: step.cache ?? {},
     tree: '',
   };
-  const isRefreshed = run.parts.settings.refresh.some((id) => id === node.id || id === step.id);
+  const isRefreshed = isNamed(run.parts.settings.refresh, node);
   const found = await find(run, subject, isRefreshed);
   if (found.entry) await run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', ''));
   return found;

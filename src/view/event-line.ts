@@ -1,8 +1,9 @@
 /** One event as one plain line, for logs and for terminals that cannot redraw. */
-import { stripControl } from '../base/text.ts';
+import { plural, stripControl } from '../base/text.ts';
 import type { RunEvent, StepFinished } from '../run/events.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import { leftOutText } from './left-out-text.ts';
+import { durationText } from './time-text.ts';
 
 /**
  * Undefined for events that say nothing to a person who watches.
@@ -20,7 +21,7 @@ export function eventLine(
 function describe(event: RunEvent, state: RunState, ended: number): string | undefined {
   switch (event.type) {
     case 'wave.started':
-      return `wave ${event.wave}/${state.plan.waves.length}: ${event.steps.length} steps`;
+      return `wave ${event.wave}/${state.plan.waves.length}: ${plural(event.steps.length, 'step')}`;
     case 'step.started':
       return `  start  ${event.step}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}`;
     case 'step.finished':
@@ -35,7 +36,7 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
         : event.cache?.hit
           ? ' (from the cache)'
           : '';
-      return `  gate   ${event.gate} ${event.status}${why}, ${event.duration_s} s`;
+      return `  gate   ${event.gate} ${event.status}${why}, ${durationText(event.duration_s * 1000)}`;
     }
     case 'wave.sealed':
       return event.left_out.length === 0
@@ -54,13 +55,21 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
   }
 }
 
-function stepEnd(event: StepFinished, progress: string): string {
+/** Tenths of a second: a pause has no finer meaning. */
+function pauseText(from: string, to: string): string {
+  const pauseMs = Math.max(0, Date.parse(to) - Date.parse(from));
+  return durationText(Math.ceil(pauseMs / 100) * 100);
+}
+
+function stepEnd(event: StepFinished & Pick<RunEvent, 'at'>, progress: string): string {
   const what = event.status === 'passed' ? 'done ' : event.status === 'failed' ? 'FAIL ' : 'stop ';
   const note = event.failure
     ? `: ${event.failure.message}`
     : event.cache?.hit
       ? ' (from the cache)'
       : '';
-  const again = event.retry_at === undefined ? '' : `, again at ${event.retry_at}`;
-  return `  ${what}  ${event.step}${note}, ${event.duration_s} s${again}  ${progress}`;
+  const again =
+    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  const took = durationText(event.duration_s * 1000);
+  return `  ${what}  ${event.step}${note}, ${took}${again}  ${progress}`;
 }

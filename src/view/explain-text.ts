@@ -5,6 +5,7 @@
 import { joinWords, plural, stripControl } from '../base/text.ts';
 import { hasEnded, type RunState, stepStateOf } from '../run/state.ts';
 import type { NamedStatus, StepExplanation, StepFacts, WhenExplanation } from './explain-step.ts';
+import { nextLine, type Reader } from './next-line.ts';
 import { cacheText } from './run-details.ts';
 import type { RunFacts } from './run-facts.ts';
 import { shellWord } from './summary-text.ts';
@@ -83,7 +84,7 @@ function skippedBecause(state: RunState, facts: StepFacts): string[] {
   const { reason = '', detail = '' } = facts.state.skipped ?? {};
   switch (reason) {
     case 'when':
-      return ['it was skipped: its condition did not hold', ...whenLines(facts.when)];
+      return [`it was skipped: ${whenLines(facts.when)[0] ?? 'its condition did not hold'}`];
     case 'needs': {
       const rule = `trigger_rule ${facts.trigger_rule}`;
       return [`it was skipped: ${rule} does not hold, because ${detail}`];
@@ -255,7 +256,7 @@ function nextCommand({ state, heldBy, source }: RunFacts, facts: StepFacts): str
 }
 
 /** The whole answer for people. @param nowMs wall clock */
-export function explanationLines(told: StepExplanation, nowMs: number): string[] {
+export function explanationLines(told: StepExplanation, nowMs: number, reader: Reader): string[] {
   const [first = '', ...more] = told.because;
   const lines = [`${told.step}: ${first}`, ...more.map((line) => `  ${line}`)];
   if (told.parts.length > 0) lines.push(`  parts: ${namesOf(told.parts)}`);
@@ -266,6 +267,6 @@ export function explanationLines(told: StepExplanation, nowMs: number): string[]
     if (texts.length > 0) lines.push(`  last lines of its ${stream}:`);
     lines.push(...texts.map((text: string) => `    ${text}`));
   }
-  if (told.next !== null) lines.push(`  next: ${told.next}`);
+  lines.push(...nextLine(reader, told.next, '  '));
   return lines.map((line) => stripControl(line.replace(/[\r\n]+/g, ' ')));
 }

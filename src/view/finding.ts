@@ -1,5 +1,6 @@
 /** What `orch doctor` finds, and how it is told. */
 import { plural, stripControl } from '../base/text.ts';
+import { nextLine, type Reader } from './next-line.ts';
 
 export interface Finding {
   /** What was looked at: `git`, `repository`, `node`, `processes`, `lock`, `run`, ... */
@@ -26,13 +27,13 @@ export function findingsDocument(findings: readonly Finding[]) {
   return { healthy: isHealthy(findings), findings };
 }
 
-export function renderFindings(findings: readonly Finding[]): string {
+export function renderFindings(findings: readonly Finding[], reader: Reader): string {
   const problems = findings.filter(({ level, fixed }) => level === 'problem' && !fixed);
   const fixable = problems.filter((finding) => finding.fixable).length;
   return [
     ...findings.flatMap(lines),
     problems.length === 0 ? 'all is well' : `${plural(problems.length, 'problem')} found`,
-    ...(fixable === 0 ? [] : [`next: orch doctor --fix   mends ${fixable} of them`]),
+    ...nextLine(reader, fixable === 0 ? null : `orch doctor --fix   mends ${fixable} of them`),
   ].join('\n');
 }
 

@@ -6,6 +6,7 @@ const REASONS: Readonly<Record<string, string>> = {
   too_large: 'larger than checkpoint.max_file_size',
   nested_repository: 'a git repository of its own',
   newly_unignored: 'ignored when the run began',
+  unreadable: 'cannot be read',
 };
 const NAMED_MAX = 5;
 

@@ -5,6 +5,7 @@
 import { clipToWidth, stripControl } from '../base/text.ts';
 import { type Progress, progressOf } from '../run/progress.ts';
 import type { RunState } from '../run/state.ts';
+import { clipId } from './clip-id.ts';
 import { type RunningWork, runningWork, waitingSteps } from './run-overview.ts';
 import { progressText } from './status-text.ts';
 import { elapsedText } from './time-text.ts';
@@ -30,19 +31,24 @@ export function liveLines(
   const wave = Math.max(1, Math.min(state.frontier, state.plan.waves.length));
   const head = `wave ${wave}/${state.plan.waves.length}, ${progressText(progress)}`;
   const details = [
-    ...runningWork(state, nowMs).map(workLine),
+    ...runningWork(state, nowMs).map((work) => workLine(work, size.columns)),
     ...waitingSteps(state).map(({ step, message }) => `  waits for you: ${step}: ${message}`),
   ];
   const room = Math.max(0, size.rows - 1);
   const shown = details.length <= room ? details : details.slice(0, Math.max(0, room - 1));
   const hidden = details.length - shown.length;
   const more = hidden > 0 && room > 0 ? [`  and ${hidden} more`] : [];
-  return [head, ...shown, ...more].map((line) =>
-    clipToWidth(stripControl(line.replace(/[\r\n\t]+/g, ' ')), size.columns),
-  );
+  return [head, ...shown, ...more].map((line) => clipToWidth(oneLine(line), size.columns));
 }
 
-function workLine({ kind, name, attempt, elapsed_s }: RunningWork): string {
+/** A long name is cut, not the time behind it. */
+function workLine({ kind, name, attempt, elapsed_s }: RunningWork, columns: number): string {
   const again = attempt > 1 ? ` (attempt ${attempt})` : '';
-  return `  ${kind === 'gate' ? 'gate ' : ''}${name}  ${elapsedText(elapsed_s * 1000)}${again}`;
+  const before = `  ${kind === 'gate' ? 'gate ' : ''}`;
+  const after = `  ${elapsedText(elapsed_s * 1000)}${again}`;
+  return `${before}${clipId(oneLine(name), columns - before.length - after.length)}${after}`;
+}
+
+function oneLine(text: string): string {
+  return stripControl(text.replace(/[\r\n\t]+/g, ' '));
 }

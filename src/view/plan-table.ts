@@ -6,6 +6,7 @@ import { plural, stripControl } from '../base/text.ts';
 import { flattenNeeds } from '../plan/flatten-needs.ts';
 import type { WhatIf } from '../plan/make-plan.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import type { ColumnRules } from './table-text.ts';
 import { durationText } from './time-text.ts';
 
 export interface PlanTable {
@@ -34,6 +35,7 @@ export interface PlanRow {
 
 export const CRITICAL_MARK = '*';
 export const PLAN_COLUMNS = ['step', 'needs', 'start', 'end', 'estimate'] as const;
+export const PLAN_RULES: ColumnRules = { ids: ['step'], spare: ['needs', 'estimate'] };
 export const WHAT_IF_COLUMNS = ['at once', 'makespan', 'lower bound', 'waves'] as const;
 /** A cell with more needs says how many there are besides. */
 const NEEDS_NAMED_MAX = 3;

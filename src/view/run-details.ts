@@ -5,9 +5,11 @@ import type { PlanNode } from '../plan/plan.ts';
 import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
 import { describeRun, leftOutFiles, newestCheckpoints } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
+import { nextLine, type Reader } from './next-line.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
 import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
+import type { ColumnRules } from './table-text.ts';
 import { durationText } from './time-text.ts';
 
 /** The folded state, and what only a look at the world tells; scripts rely on the names. */
@@ -30,6 +32,7 @@ export function runDocument(facts: RunFacts): Record<string, unknown> {
 const NO_PROGRESS = { done: 0, total: 0, percent: 0, seconds_left: null };
 
 export const STEP_COLUMNS = ['step', 'status', 'tries', 'time', 'note'] as const;
+export const STEP_RULES: ColumnRules = { ids: ['step'], spare: ['tries', 'time'] };
 
 export interface RunSection {
   readonly title: string;
@@ -46,7 +49,7 @@ export interface RunDetails {
 }
 
 /** @param nowMs wall clock */
-export function runDetails(facts: RunFacts, nowMs: number): RunDetails {
+export function runDetails(facts: RunFacts, nowMs: number, reader: Reader): RunDetails {
   const { state } = facts;
   const active = activeRunOf(facts);
   const { duration_s } = active;
@@ -66,7 +69,7 @@ export function runDetails(facts: RunFacts, nowMs: number): RunDetails {
     footer: [
       ...checkpointLines(state, facts.branch),
       ...active.waiting.map(waitingText),
-      ...(active.next === null ? [] : [`next: ${active.next}`]),
+      ...nextLine(reader, active.next),
     ],
   };
 }

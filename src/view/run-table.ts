@@ -2,6 +2,7 @@
 import { stripControl } from '../base/text.ts';
 import type { RunOverview } from './run-overview.ts';
 import type { UnreadableRun } from './status-text.ts';
+import type { ColumnRules } from './table-text.ts';
 import { agoText, durationText } from './time-text.ts';
 
 /** One run in a list: read here, read off a checkpoint's message, or not readable. */
@@ -23,6 +24,11 @@ export interface CommittedOverview {
 }
 
 export const RUN_COLUMNS = ['run', 'workflow', 'status', 'started', 'duration', 'steps'] as const;
+/** The id of a run begins with its workflow. */
+export const RUN_RULES: ColumnRules = {
+  whole: ['run'],
+  spare: ['workflow', 'duration', 'started', 'steps'],
+};
 
 /** @param nowMs wall clock */
 export function runRow(run: ListedRun, nowMs: number): string[] {
@@ -69,6 +75,7 @@ export interface WorkflowFile {
 }
 
 export const WORKFLOW_COLUMNS = ['file', 'workflow', 'steps', 'description'] as const;
+export const WORKFLOW_RULES: ColumnRules = { whole: ['file'], spare: ['steps', 'workflow'] };
 
 export function workflowRow({ file, name, steps, description, error }: WorkflowFile): string[] {
   if (error !== null) {

@@ -1,6 +1,7 @@
 /** `orch status` in words: what is going on now, and what to type next. */
 import { plural, stripControl } from '../base/text.ts';
 import type { Progress } from '../run/progress.ts';
+import { nextLine, type Reader } from './next-line.ts';
 import type { Fate } from './run-facts.ts';
 import type { ActiveRun, RunningWork, RunOverview, WaitingStep } from './run-overview.ts';
 import { agoText, durationText, elapsedText } from './time-text.ts';
@@ -30,25 +31,30 @@ export interface UnreadableRun {
 }
 
 /** @param nowMs wall clock */
-export function statusLines(status: StatusDocument, nowMs: number): string[] {
+export function statusLines(status: StatusDocument, nowMs: number, reader: Reader): string[] {
   const lines = [`branch ${status.branch === null ? '(detached)' : stripControl(status.branch)}`];
-  for (const run of status.runs) lines.push('', ...activeRunLines(run, nowMs));
+  for (const run of status.runs) lines.push('', ...activeRunLines(run, nowMs, reader));
   if (status.runs.length === 0) lines.push('no run is active');
   for (const { run, message, fix } of status.unreadable) {
     lines.push('', `${run}: ${stripControl(message)}`, `  fix: ${stripControl(fix)}`);
   }
-  if (status.last_run !== null) lines.push('', lastRunLine(status.last_run, nowMs));
+  if (status.last_run !== null)
+    lines.push(
+      '',
+      lastRunLine(status.last_run, nowMs),
+      ...nextLine(reader, status.last_run.next, '  '),
+    );
   return lines;
 }
 
-function activeRunLines(run: ActiveRun, nowMs: number): string[] {
+function activeRunLines(run: ActiveRun, nowMs: number, reader: Reader): string[] {
   return [
     `${run.run}: ${statusWords(run, nowMs)}`,
     `  ${progressText(run.progress)}`,
     ...run.waves.filter(({ status }) => isUnderWay(status)).map(waveLine),
     ...run.running.map((work) => `  ${workText(work)}`),
     ...run.waiting.map((step) => `  ${waitingText(step)}`),
-    ...(run.next === null ? [] : [`  next: ${run.next}`]),
+    ...nextLine(reader, run.next, '  '),
   ];
 }
 
@@ -110,6 +116,5 @@ function waveLine({ wave, status, ...progress }: ActiveRun['waves'][number]): st
 function lastRunLine(run: RunOverview, nowMs: number): string {
   const ended = run.ended_at === null ? '' : ` ${agoText(Date.parse(run.ended_at), nowMs)}`;
   const took = run.duration_s === null ? '' : `, took ${durationText(run.duration_s * 1000)}`;
-  const next = run.next === null ? '' : `\n  next: ${run.next}`;
-  return `last run ${run.run}: ${run.status}${run.accepted ? ', accepted,' : ''}${ended}${took}${next}`;
+  return `last run ${run.run}: ${run.status}${run.accepted ? ', accepted,' : ''}${ended}${took}`;
 }

@@ -5,14 +5,16 @@ import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
+import { nextLine, type Reader } from './next-line.ts';
+import { durationText } from './time-text.ts';
 
-export function renderSummary(state: RunState, summary: RunSummary): string {
+export function renderSummary(state: RunState, summary: RunSummary, reader: Reader): string {
   const { steps } = summary;
   const parts = (['passed', 'failed', 'skipped', 'cancelled'] as const)
     .filter((status) => steps[status] > 0)
     .map((status) => `${steps[status]} ${status}`);
   const lines = [
-    `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${summary.duration_s} s`,
+    `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${durationText(summary.duration_s * 1000)}`,
     ...failures(state),
     ...cacheLines(summary),
     ...summary.gates_left_out.map(
@@ -24,7 +26,7 @@ export function renderSummary(state: RunState, summary: RunSummary): string {
       : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
     ...pinnedLines(summary),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
-    ...(state.accepted === undefined ? [`  next: ${nextCommand(state, summary)}`] : []),
+    ...nextLine(reader, state.accepted === undefined ? nextCommand(state, summary) : null, '  '),
   ];
   return lines.join('\n');
 }

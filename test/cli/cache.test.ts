@@ -1,7 +1,7 @@
 /** What `cache` promises: a hit brings back what the step made, and is never stale. */
 import { lstatSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { runOrch } from '../rig/cli.ts';
+import { runOrch, runOrchJson } from '../rig/cli.ts';
 import { asRunOutcome, type RunOutcome } from '../rig/runs.ts';
 import { endsOf, gatesOf, makeStage, type WorkflowStage } from '../rig/workflow-stage.ts';
 
@@ -60,6 +60,18 @@ describe('cache', () => {
     const outcome = await run(workflow, ...options);
     expect(useOf(outcome)).toEqual({ hit: false, reason });
     expect(notes('ran')).toHaveLength(2);
+  });
+
+  test('--refresh of what is not there starts nothing', async () => {
+    const { repository, notes } = await makeCached();
+    const { code, document } = await runOrchJson(['run', 'w.yaml', '--refresh', 'aa'], {
+      cwd: repository.top,
+    });
+    expect(document).toMatchObject({
+      error: { code: 'ORCH_NO_SUCH_STEP', fix: 'did you mean "a"?' },
+    });
+    expect({ code, ran: notes('ran') }).toEqual({ code: 2, ran: ['ran'] });
+    expect(repository.git('branch', '--list', 'orch/*').split('\n')).toHaveLength(1);
   });
 
   test('never stale: a variable that orch itself inherited', async () => {

@@ -3,12 +3,14 @@
  * tree below stands for the commands of any day; the real program's script is loaded too.
  */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { completionScript } from '../../src/cli/completion/script.ts';
+import { BUILT_IN_STRATEGIES } from '../../src/plan/strategies.ts';
 import { cleanEnvironment, runOrch } from '../rig/cli.ts';
+import { makeRepository } from '../rig/repository.ts';
 import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 
 function sampleProgram(): Command {
@@ -19,10 +21,17 @@ function sampleProgram(): Command {
     .addOption(new Option('-s, --strategy <name>', 'cut').choices(['auto', 'adaptive']))
     .option('--from <run>', "fork; it's the start");
   program.command('rollback').argument('[run]').option('--to <n>', 'wave');
+  program.command('logs').argument('[run]').argument('[step]');
+  program.command('approve').argument('<run>').argument('<step>').option('-m <text>', 'why');
   const task = program.command('task').description('tasks');
   task.command('list').addArgument(new Argument('[state]').choices(['open', 'done']));
   task.command('show');
   return program;
+}
+
+/** The run of a summary, which is the last line of a stream. */
+function runOf(stream: string): string {
+  return (JSON.parse(stream.trim().split('\n').at(-1) ?? '') as { run: string }).run;
 }
 
 let folder: string;
@@ -30,24 +39,32 @@ beforeEach(() => {
   folder = makeTemporaryFolder();
 });
 
+/** Readline makes words of their own of these, wherever they stand. */
+const BREAKS = /(?<=[@=])(?=.)|(?<=.)(?=[@=])/;
+
 /** What bash offers when TAB is pressed at the end of a line. */
-function completionsOf(line: string, script = completionScript('bash', sampleProgram())): string[] {
+function completionsOf(
+  line: string,
+  script = completionScript('bash', sampleProgram()),
+  cwd = folder,
+): string[] {
   const path = join(folder, 'orch.bash');
   writeFileSync(path, script);
-  const words = line.split(' ');
+  const words = line.split(' ').flatMap((word) => word.split(BREAKS));
   const [call, index] = words[0] === 'git' ? ['_git_orch', 1] : ['_orch', 0];
   const { stdout, stderr } = spawnSync(
     'bash',
     [
       '--norc',
       '-uc',
-      'source "$0"; __git_cmd_idx=$1; COMP_WORDS=("${@:3}"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "$2"; printf "%s\\n" "${COMPREPLY[@]}"',
+      'source "$0"; __git_cmd_idx=$1; COMP_LINE=$3; COMP_WORDS=("${@:4}"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); "$2"; printf "%s\\n" "${COMPREPLY[@]}"',
       path,
       String(index),
       String(call),
+      line,
       ...words,
     ],
-    { cwd: folder, encoding: 'utf8', env: cleanEnvironment() },
+    { cwd, encoding: 'utf8', env: cleanEnvironment() },
   );
   expect(stderr).toBe('');
   return stdout.split('\n').filter((name) => name !== '');
@@ -55,7 +72,7 @@ function completionsOf(line: string, script = completionScript('bash', samplePro
 
 describe('a TAB in bash', () => {
   test.for([
-    { line: 'orch ', offers: ['run', 'rollback', 'task'] },
+    { line: 'orch ', offers: ['run', 'rollback', 'logs', 'approve', 'task'] },
     { line: 'orch ro', offers: ['rollback'] },
     { line: 'orch task ', offers: ['list', 'show'] },
     { line: 'orch -C . task sh', offers: ['show'] },
@@ -85,10 +102,66 @@ describe('a TAB in bash', () => {
     expect(completionsOf('orch run night')).toEqual(['nightly build $(x).yaml']);
   });
 
+  test('a workflow is also a name in .orch/workflows, from any folder below', () => {
+    spawnSync('git', ['init', '--quiet'], { cwd: folder, env: cleanEnvironment() });
+    mkdirSync(join(folder, '.orch/workflows'), { recursive: true });
+    mkdirSync(join(folder, 'sub'));
+    for (const name of ['.orch/workflows/ci.yaml', '.orch/workflows/city.yml', 'cinema.yaml'])
+      writeFileSync(join(folder, name), '');
+    expect(completionsOf('orch run ci')).toEqual(['ci', 'city', 'cinema.yaml']);
+    expect(completionsOf('orch run ci', undefined, join(folder, 'sub'))).toEqual(['ci', 'city']);
+  });
+
+  describe('the steps of a run', () => {
+    const workflow = (steps: string) => `name: w\nsteps:\n${steps}`;
+    const repository = makeRepository();
+    afterAll(() => repository[Symbol.dispose]());
+    let run: string;
+    beforeAll(async () => {
+      for (const steps of [
+        '  past: { run: "true" }\n',
+        '  page: { run: "true" }\n  part: { matrix: { x: [a, b] }, run: "true" }\n',
+      ]) {
+        repository.write('w.yaml', workflow(steps));
+        const { stdout } = await runOrch(['run', 'w.yaml', '--json'], { cwd: repository.top });
+        run = runOf(stdout);
+      }
+    });
+
+    const offered = (line: string) => completionsOf(line, undefined, repository.top).sort();
+
+    test('within quotes as they are, and none where the run has to stand', () => {
+      expect(offered(`orch logs ${run} 'part(`)).toEqual(['part(a)', 'part(b)']);
+      expect(offered('orch approve pa')).toEqual([]);
+    });
+
+    test.for([
+      { what: 'after its id', line: () => `orch logs ${run} pa` },
+      { what: 'after @latest', line: () => 'orch logs @latest pa' },
+      { what: 'after an option with "="', line: () => `orch approve -m a=b ${run} pa` },
+      { what: 'after options', line: () => `orch approve -m text ${run} pa` },
+      { what: 'of the newest run, where the run may be left out', line: () => 'orch logs pa' },
+      {
+        what: 'from its branch, when its files are gone',
+        line: () => {
+          repository.remove('.git/orch');
+          return `orch logs ${run} pa`;
+        },
+      },
+    ])('$what', ({ line }) => {
+      expect(offered(line())).toEqual(['page', 'part', 'part\\(a\\)', 'part\\(b\\)']);
+    });
+  });
+
   test("the program's own script is complete and starts no program", async () => {
     const { stdout } = await runOrch(['completion', 'bash']);
     expect(completionsOf('orch comp', stdout)).toEqual(['completion']);
     expect(completionsOf('orch completion ', stdout)).toEqual(['bash', 'zsh', 'fish']);
+    expect(completionsOf('orch run --workspace ', stdout)).toEqual(['in-place', 'isolated']);
+    expect(completionsOf('orch run --commit-to ', stdout)).toEqual(['branch', 'current']);
+    const strategies = ['auto', ...Object.keys(BUILT_IN_STRATEGIES)].sort();
+    for (const command of ['run', 'plan'])
+      expect(completionsOf(`orch ${command} --strategy `, stdout).sort()).toEqual(strategies);
     expect(stdout).not.toMatch(/\$\(orch|`orch [a-z]+`$/m);
   });
 });
@@ -106,20 +179,35 @@ describe.for(['zsh', 'fish'] as const)('%s', (shell) => {
   });
 });
 
-test.for([
-  { line: 'orch ro', offers: ['rollback'] },
-  { line: 'orch -C . task ', offers: ['list', 'show'] },
-  { line: 'orch task list ', offers: ['done', 'open'] },
-  { line: 'orch run --strategy a', offers: ['adaptive', 'auto'] },
-])('a TAB in fish: "$line" offers $offers', ({ line, offers }, { skip }) => {
-  const path = join(folder, 'orch.fish');
-  writeFileSync(path, completionScript('fish', sampleProgram()));
-  const { error, stdout } = spawnSync(
-    'fish',
-    ['--no-config', '-c', `source ${path}; complete -C '${line}'`],
-    { cwd: folder, encoding: 'utf8', env: cleanEnvironment() },
-  );
-  skip(error !== undefined, 'fish is not installed');
-  const words = stdout.split('\n').map((item) => item.split('\t')[0] ?? '');
-  expect(words.filter((word) => word !== '')).toEqual(offers);
+describe('a TAB in fish', () => {
+  const repository = makeRepository();
+  afterAll(() => repository[Symbol.dispose]());
+  let run: string;
+  beforeAll(async () => {
+    repository.write('.orch/workflows/wide.yaml', 'name: w\nsteps:\n  page: { run: "true" }\n');
+    const { stdout } = await runOrch(['run', 'wide', '--json'], { cwd: repository.top });
+    run = runOf(stdout);
+  });
+
+  test.for([
+    { line: 'orch ro', offers: () => ['rollback'] },
+    { line: 'orch -C . task ', offers: () => ['list', 'show'] },
+    { line: 'orch task list ', offers: () => ['done', 'open'] },
+    { line: 'orch run --strategy a', offers: () => ['adaptive', 'auto'] },
+    { line: 'orch run wi', offers: () => ['wide'] },
+    { line: 'orch logs ', offers: () => ['page', run] },
+    { line: 'orch approve ', offers: () => [run] },
+    { line: 'orch approve @latest ', offers: () => ['page'] },
+  ])('"$line"', ({ line, offers }, { skip }) => {
+    const path = join(folder, 'orch.fish');
+    writeFileSync(path, completionScript('fish', sampleProgram()));
+    const { error, stdout } = spawnSync(
+      'fish',
+      ['--no-config', '-c', `source ${path}; complete -C '${line}'`],
+      { cwd: repository.top, encoding: 'utf8', env: cleanEnvironment() },
+    );
+    skip(error !== undefined, 'fish is not installed');
+    const words = stdout.split('\n').map((item) => item.split('\t')[0] ?? '');
+    expect(words.filter((word) => word !== '').sort()).toEqual(offers());
+  });
 });

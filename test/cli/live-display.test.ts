@@ -1,5 +1,6 @@
 /** Live progress in a real pseudo-terminal: what is drawn while it lasts, and what is left of it. */
 import { describe, expect, test } from 'vitest';
+import { runOrch } from '../rig/cli.ts';
 import { makeRepository } from '../rig/repository.ts';
 import { hasScript, runOrchInTerminal } from '../rig/terminal.ts';
 
@@ -11,6 +12,12 @@ steps:
     matrix: { x: [a, b, c, d, e, f, g, h, i, j, k, l] }
     run: sleep 1
   broken: { needs: [many], run: exit 3, continue_on_error: true }
+`;
+const NARROW = `name: narrow
+steps:
+  measure-everything:
+    matrix: { x: [one, two, three, four] }
+    run: "true"
 `;
 const SPINNER = /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]/u;
 
@@ -41,6 +48,19 @@ describe.runIf(hasScript)('live progress', () => {
     expect(code).toBe(0);
   });
 
+  test('a long name leaves room for the time that it takes', async () => {
+    using repository = makeRepository();
+    const id = 'a-name-as-long-as-names-can-become-and-longer-than-the-line';
+    repository.write('long.yaml', `name: long\nsteps:\n  ${id}: { run: sleep 2 }\n`);
+    repository.commitAll('first');
+    const { raw } = await runOrchInTerminal(['run', 'long.yaml', '--no-color'], {
+      cwd: repository.top,
+      columns: 50,
+      rows: 8,
+    });
+    expect(raw).toMatch(/ {3}a-name-as-\S*…\S*than-the-line {2}1s/);
+  });
+
   test('--quiet draws nothing', async () => {
     using repository = makeRepository();
     repository.write('one.yaml', 'name: one\nsteps:\n  a: { run: "true" }\n');
@@ -61,5 +81,21 @@ describe.runIf(hasScript)('live progress', () => {
     expect(table).toHaveLength(6);
     expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(60);
     expect(new Set(table.map((line) => line.length)).size).toBe(1);
+  });
+
+  test('in a narrow one, matrix instances stay apart and ids of runs are whole', async () => {
+    using repository = makeRepository();
+    repository.write('narrow.yaml', NARROW);
+    repository.commitAll('first');
+    const terminal = { cwd: repository.top, columns: 40, rows: 40 };
+    const planned = await runOrchInTerminal(['plan', 'narrow.yaml', '--no-color'], terminal);
+    const cells = planned.lines.flatMap((line) => /^│ (.*?)│/.exec(line)?.[1]?.trim() ?? []);
+    expect(cells).toHaveLength(5);
+    expect(new Set(cells).size).toBe(5);
+    const { stdout } = await runOrch(['run', 'narrow.yaml', '--json'], { cwd: repository.top });
+    const { run } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { run: string };
+    const listed = await runOrchInTerminal(['list', '--no-color'], terminal);
+    expect(listed.lines.join('\n')).toContain(`│ ${run} │`);
+    expect(Math.max(...listed.lines.map((line) => line.length))).toBeLessThanOrEqual(40);
   });
 });

@@ -96,6 +96,15 @@ describe('orch list', () => {
     expect(code).toBe(0);
   });
 
+  test('a mistake in config.yaml is told of that file, not of every workflow', async () => {
+    repository.write('.orch/config.yaml', 'concurency: 2\n');
+    const { code, stdout, stderr } = await runOrch(['list', '--workflows'], at());
+    const planned = await runOrch(['plan', 'look'], at());
+    repository.remove('.orch/config.yaml');
+    expect(stderr).toMatch(/^\.orch\/config\.yaml:1:1: unknown key "concurency"/);
+    expect({ code, stdout, stderr }).toEqual({ code: 2, stdout: '', stderr: planned.stderr });
+  });
+
   test('a damaged run hides no other', async () => {
     const folder = repository.path('.git/orch/runs/damaged-261121-aaaa');
     spawnSync('sh', ['-c', `mkdir -p "$0" && echo '{' > "$0/run.json"`, folder]);
@@ -135,9 +144,12 @@ describe('orch show', () => {
     ]);
   });
 
-  test('an unknown run ends with 2 and what to type', async () => {
-    const { code, document } = await runOrchJson(['show', 'nothing'], at());
-    expect(document).toMatchObject({ error: { code: 'ORCH_NO_SUCH_RUN', fix: 'orch list' } });
+  test.for([
+    { meant: 'nothing', fix: 'orch list' },
+    { meant: '@latets', fix: 'did you mean "@latest"?' },
+  ])('an unknown run, $meant, ends with 2 and what to type', async ({ meant, fix }) => {
+    const { code, document } = await runOrchJson(['show', meant], at());
+    expect(document).toMatchObject({ error: { code: 'ORCH_NO_SUCH_RUN', fix } });
     expect(code).toBe(2);
   });
 
@@ -203,6 +215,21 @@ describe('orch logs', () => {
     expect(code).toBe(0);
   });
 
+  test.for([
+    {
+      args: ['broken', '--attempt', '3'],
+      words: 'there is no attempt 3: broken has had 2 attempts',
+    },
+    { args: ['build', '--attempt', '2'], words: 'there is no attempt 2: build has had 1 attempt' },
+    { args: ['broken', '--attempt', '3', '-f'], words: 'broken has had 2 attempts' },
+    { args: ['--attempt', '3'], words: 'nothing has had more than 2 attempts' },
+    { args: ['never'], words: /never was skipped; see: orch why look-\S+ never\n/ },
+  ])('$args: what there is not is told apart', async ({ args, words }) => {
+    const { stdout, stderr } = await runOrch(['logs', ...args], at());
+    expect(stderr).toMatch(words);
+    expect(stdout).toBe('');
+  });
+
   test('a near miss is suggested', async () => {
     const { code, stderr } = await runOrch(['logs', run, 'brokem'], at());
     expect(stderr).toContain('fix: did you mean "broken"? [ORCH_NO_SUCH_STEP]');
@@ -214,7 +241,11 @@ describe('orch why', () => {
   test.for([
     { step: 'build', words: /it ran and passed.*\n.*it needs no other step/ },
     { step: 'cached', words: /it had to run, not from the cache: it has never been cached/ },
-    { step: 'never', words: /did not hold: .* because steps\.build\.status is 'passed'/ },
+    {
+      step: 'never',
+      words:
+        /^never: it was skipped: its condition did not hold: .* because steps\.build\.status is 'passed'\n(?!.*condition)/,
+    },
     { step: 'broken', words: /it failed: exit code 3 \(attempt 2 of 2\).*last words/s },
     { step: 'after', words: /trigger_rule all_success does not hold, because broken failed/ },
     { step: 'each', words: /a matrix of 2 instances: 2 passed; together passed/ },
@@ -236,6 +267,48 @@ describe('orch why', () => {
       next: `orch resume ${run} --retry-failed`,
     });
   });
+});
+
+describe.for(['logs', 'why'])('orch %s with one argument', (command) => {
+  test('that is no run means that step of the newest run', async () => {
+    const timeless = (text: string) => text.replace(/ended .* ago|ended just now/, 'ended');
+    const named = await runOrch([command, run, 'broken'], at());
+    const { code, stdout } = await runOrch([command, 'broken'], at());
+    expect(timeless(stdout)).toBe(timeless(named.stdout));
+    expect(code).toBe(0);
+  });
+
+  test('that is neither: both possibilities are named', async () => {
+    const { code, document } = await runOrchJson([command, 'brokem'], at());
+    expect(document).toMatchObject({
+      error: {
+        code: 'ORCH_NO_SUCH_RUN',
+        message: `no run begins with "brokem", and the newest run, ${run}, has no step of this name`,
+        fix: 'did you mean "broken"?',
+      },
+    });
+    expect(code).toBe(2);
+  });
+
+  test('@latets is no step', async () => {
+    const { document } = await runOrchJson([command, '@latets'], at());
+    expect(document).toHaveProperty('error.fix', 'did you mean "@latest"?');
+  });
+});
+
+test.for([
+  { args: [], message: 'orch why needs a step' },
+  { args: ['look'], message: 'orch why needs a step, and "look" is the run ' },
+])('orch why $args lacks a step, and says so', async ({ args, message }) => {
+  const { code, document } = await runOrchJson(['why', ...args], at());
+  expect(document).toMatchObject({
+    error: {
+      code: 'ORCH_USAGE',
+      message: expect.stringContaining(message) as string,
+      fix: `orch why ${run} build`,
+    },
+  });
+  expect(code).toBe(2);
 });
 
 describe('orch diff', () => {

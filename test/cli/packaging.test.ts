@@ -4,7 +4,7 @@
  * neither can be reached, what needs an installation is skipped.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -20,6 +20,7 @@ const folder = join(tmpdir(), `orch-packaging-${process.pid}`);
 const prefix = join(folder, 'global');
 const manifest = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
   version: string;
+  files: string[];
 };
 let unreachable: string | undefined;
 
@@ -71,6 +72,14 @@ function runInstalled(program: string, args: readonly string[]) {
   return { status, stdout, stderr };
 }
 
+test('what the manifest would ship is there', () => {
+  const places = [projectRoot, programFolder()];
+  const missing = manifest.files.filter(
+    (name) => !places.some((place) => existsSync(join(place, name))),
+  );
+  expect(missing).toEqual([]);
+});
+
 describe('the installed package', () => {
   const version = { status: 0, stdout: `${manifest.version}\n`, stderr: '' };
 
@@ -101,15 +110,7 @@ describe('the installed package', () => {
     skip(unreachable !== undefined, unreachable);
     const installed = join(prefix, 'lib', 'node_modules', 'git-orch');
     const names = readdirSync(installed).filter((name) => name !== 'node_modules');
-    const allowed = [
-      'CHANGELOG.md',
-      'LICENSE',
-      'README.md',
-      'bin',
-      'dist',
-      'package.json',
-      'templates',
-    ];
+    const allowed = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'];
     expect(names.filter((name) => !allowed.includes(name))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['LICENSE', 'bin', 'dist', 'package.json']));
     expect(readFileSync(join(installed, 'dist', 'THIRD_PARTY_LICENSES.txt'), 'utf8')).toContain(

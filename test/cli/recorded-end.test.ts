@@ -80,6 +80,21 @@ describe('a run that failed', () => {
     expect((await runOrch(['accept', '--include-uncommitted'], at)).code).toBe(0);
   });
 
+  test('in its first wave, twice, is on the branch with each end', async () => {
+    const { repository, outcome, at } = await makeProject(
+      FAILS.replace('echo a > a.txt', 'exit 4'),
+    );
+    await runOrch(['resume', '--retry-failed'], at);
+    const subjects = repository.git('log', '--format=%s', `orch/${outcome.run}`).split('\n');
+    expect(subjects).toEqual([
+      'orch: w wave 0/2, then failed',
+      'orch: w wave 0/2, then failed',
+      'orch: w wave 0/2',
+      'first',
+    ]);
+    expect(await runOrch(['audit'], at)).toMatchObject({ code: 0 });
+  });
+
   test('goes back to each wave by the newest checkpoint of it', async () => {
     const { repository, at } = await makeProject(FAILS);
     expect((await runOrch(['rollback', '--to', '0'], at)).code).toBe(0);

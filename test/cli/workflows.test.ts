@@ -360,13 +360,9 @@ describe('a folder where a file is meant', () => {
 
   test('is said to be one, in place of a workflow', async () => {
     const cwd = makeFolders();
-    for (const [given, shown] of [
-      ['.', '.'],
-      ['other', 'other'],
-      ['.orch/workflows/d.yaml', '.orch/workflows/d.yaml'],
-    ] as const) {
+    for (const given of ['.', 'other', '.orch/workflows/d.yaml']) {
       const { code, stderr } = await runOrch(['plan', given], { cwd });
-      expect([code, stderr]).toEqual([2, expect.stringContaining(`${shown} is a folder, not a`)]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(`${given} (a folder)`)]);
     }
     const { code, stdout } = await runOrch(['list', '--workflows'], { cwd });
     expect(code).toBe(0);

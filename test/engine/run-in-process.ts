@@ -32,8 +32,7 @@ export async function startInProcess(
   hooks: Partial<RunHooks> = {},
 ): Promise<RunState> {
   const { workflow, strategies } = loadDefinition(createFiles(), {
-    file: name,
-    cwd: repository.top,
+    file: `.orch/workflows/${name}.yaml`,
     root: repository.top,
     userTemplates: '/nonexistent',
     builtInTemplates: '/nonexistent',

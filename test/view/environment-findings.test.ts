@@ -70,7 +70,7 @@ describe('findings', () => {
   };
 
   test('are told with why and what to type, in lines that cannot drive a terminal', () => {
-    expect(renderFindings([finding])).toBe(
+    expect(renderFindings([finding], { quiet: false })).toBe(
       [
         'problem: a lock \ufffd[2J',
         '  why: because of it',
@@ -85,6 +85,8 @@ describe('findings', () => {
     const fixed = { ...finding, fixed: true };
     expect(isHealthy([finding])).toBe(false);
     expect(isHealthy([fixed, { ...finding, level: 'note' }])).toBe(true);
-    expect(renderFindings([fixed])).toMatch(/^mended: a lock.*\n {2}why: .*\nall is well$/);
+    expect(renderFindings([fixed], { quiet: false })).toMatch(
+      /^mended: a lock.*\n {2}why: .*\nall is well$/,
+    );
   });
 });

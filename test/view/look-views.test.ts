@@ -37,6 +37,8 @@ function factsOf(state: RunState, changes: Partial<RunFacts> = {}): RunFacts {
   };
 }
 
+const LOUD = { quiet: false };
+
 describe('over runs that chance made', () => {
   test('every view of every moment can be told, and none holds a control character', () => {
     fc.assert(
@@ -47,10 +49,10 @@ describe('over runs that chance made', () => {
         const facts = factsOf(state, { asOfMs: Date.parse(run.events.at(-1)?.at ?? '') });
         const active = activeRunOf(facts);
         const texts = [
-          ...statusLines(statusWith([active]), NOW),
-          ...runDetails(facts, NOW).sections.flatMap(({ rows }) => rows.flat()),
+          ...statusLines(statusWith([active]), NOW, LOUD),
+          ...runDetails(facts, NOW, LOUD).sections.flatMap(({ rows }) => rows.flat()),
           ...state.nodes.flatMap((node) =>
-            explanationLines(explainStep(facts, stepFacts(facts, node, NO_LINES)), NOW),
+            explanationLines(explainStep(facts, stepFacts(facts, node, NO_LINES)), NOW, LOUD),
           ),
         ].flatMap((text) => text.split('\n'));
         expect(JSON.parse(JSON.stringify(runDocument(facts)))).toHaveProperty('run', state.run);

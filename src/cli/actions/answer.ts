@@ -1,6 +1,7 @@
 /** The work of `orch approve` and `orch reject`, which differ in one word. */
 import { type Answer, answerStep } from '../../engine/answer-step.ts';
 import { findLiveRun } from '../../engine/choose-run.ts';
+import { nextLine } from '../../view/next-line.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -24,6 +25,9 @@ export async function answerCommand(
   context.printResult(
     () => ({ run, step, answer, message: message ?? null, taken_up: taken, next }),
     () =>
-      `${done}: step ${step} of ${run}${next === null ? '; the run goes on' : `\n  next: ${next}`}`,
+      [
+        `${done}: step ${step} of ${run}${next === null ? '; the run goes on' : ''}`,
+        ...nextLine(context, next, '  '),
+      ].join('\n'),
   );
 }

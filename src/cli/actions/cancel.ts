@@ -3,6 +3,7 @@ import { plural } from '../../base/text.ts';
 import { type Cancelled, cancelRun, pinnedTree } from '../../engine/cancel-run.ts';
 import { chooseRun } from '../../engine/choose-run.ts';
 import { eventLine } from '../../view/event-line.ts';
+import { nextLine } from '../../view/next-line.ts';
 import { DEFAULT_CONFIG } from '../../workflow/config-schema.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
@@ -28,7 +29,7 @@ export async function cancelCommand(context: CliContext, meant: string | undefin
   );
   context.printResult(
     () => describe(cancelled),
-    () => render(cancelled),
+    () => render(context, cancelled),
   );
 }
 
@@ -37,13 +38,17 @@ function describe({ state, already }: Cancelled) {
   return { run, status, already, steps: { ...counts }, pinned: pinnedTree(state) };
 }
 
-function render({ state, already }: Cancelled): string {
+function render(context: CliContext, { state, already }: Cancelled): string {
   const { run, counts } = state;
   if (already) return `run ${run} is over: it was cancelled before`;
   const pinned = pinnedTree(state);
   return [
     `cancelled: ${run}, ${plural(counts.passed, 'step')} had passed`,
     ...(pinned === null ? [] : [`  its files are kept: git show ${pinned.ref}`]),
-    `  next: orch rollback ${run} --to 0, or: orch resume ${run} --retry-failed`,
+    ...nextLine(
+      context,
+      `orch rollback ${run} --to 0, or: orch resume ${run} --retry-failed`,
+      '  ',
+    ),
   ].join('\n');
 }

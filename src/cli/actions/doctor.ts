@@ -17,7 +17,7 @@ export async function doctorCommand(context: CliContext, options: DoctorOptions)
   });
   context.printResult(
     () => findingsDocument(findings),
-    () => renderFindings(findings),
+    () => renderFindings(findings, context),
   );
   context.exitCode = isHealthy(findings) ? EXIT.done : EXIT.failed;
 }

@@ -34,7 +34,7 @@ export async function initCommand(context: CliContext): Promise<void> {
   const made = { ...report, root, folder, next: [...commit, PLAN, RUN] };
   context.printResult(
     () => describe(made),
-    () => render(made),
+    () => render(context, made),
   );
 }
 
@@ -55,7 +55,7 @@ function describe({ root, files, detected, next }: Made) {
   return { root, files, steps: detected.steps, left_out: detected.leftOut, next };
 }
 
-function render({ root, folder, files, detected, next }: Made): string {
+function render({ quiet }: CliContext, { root, folder, files, detected, next }: Made): string {
   const isOurs = files.some(
     ({ path, action }) => path.startsWith('.orch/workflows/') && action === 'created',
   );
@@ -68,13 +68,14 @@ function render({ root, folder, files, detected, next }: Made): string {
     ...(isOurs
       ? detected.leftOut.map(({ command, why }) => `  left out: ${command} (${why})`)
       : []),
-    '',
-    ...next.map((command, index) => {
-      const why = WHY[command];
-      const shown = why === undefined ? command : `${command.padEnd(18)}  ${why}`;
-      return `${index === 0 ? 'next:' : '     '} ${shown}`;
-    }),
+    ...(quiet ? [] : ['', ...next.map(nextText)]),
   ].join('\n');
+}
+
+function nextText(command: string, index: number): string {
+  const why = WHY[command];
+  const shown = why === undefined ? command : `${command.padEnd(18)}  ${why}`;
+  return `${index === 0 ? 'next:' : '     '} ${shown}`;
 }
 
 function isMarked({ path, action }: InitReport['files'][number]): boolean {

@@ -1,6 +1,11 @@
 /** The work of `orch list --workflows`. */
 import { type ListedWorkflow, listWorkflows } from '../../engine/list-workflows.ts';
-import { WORKFLOW_COLUMNS, type WorkflowFile, workflowRow } from '../../view/run-table.ts';
+import {
+  WORKFLOW_COLUMNS,
+  WORKFLOW_RULES,
+  type WorkflowFile,
+  workflowRow,
+} from '../../view/run-table.ts';
 import type { CliContext } from '../context.ts';
 import { openProject, templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
@@ -22,7 +27,7 @@ async function renderWorkflows(
 ): Promise<string> {
   if (workflows.length === 0)
     return 'no workflow files in .orch/workflows; make one with: orch init';
-  return await renderTable(context, WORKFLOW_COLUMNS, workflows.map(workflowRow));
+  return await renderTable(context, WORKFLOW_COLUMNS, workflows.map(workflowRow), WORKFLOW_RULES);
 }
 
 function describe(listed: ListedWorkflow): WorkflowFile {

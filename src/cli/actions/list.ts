@@ -11,6 +11,7 @@ import {
   type CommittedOverview,
   type ListedRun,
   RUN_COLUMNS,
+  RUN_RULES,
   runRow,
 } from '../../view/run-table.ts';
 import type { CliContext } from '../context.ts';
@@ -59,6 +60,7 @@ async function renderRuns(
     context,
     RUN_COLUMNS,
     runs.map((run) => runRow(run, nowMs)),
+    RUN_RULES,
   );
 }
 

@@ -3,11 +3,14 @@
  * bear their origin when there may be several.
  */
 import { OrchError } from '../../base/errors.ts';
-import { attemptsOf, type LogSelection, selectLogs } from '../../engine/attempt-logs.ts';
+import { plural } from '../../base/text.ts';
+import { attemptsOf, type LogSelection, leavesOf, selectLogs } from '../../engine/attempt-logs.ts';
 import { findLiveRun } from '../../engine/choose-run.ts';
 import { followLogs, readLogs } from '../../engine/follow-log.ts';
-import { readRun } from '../../engine/read-run.ts';
+import { type ReadRun, readRun } from '../../engine/read-run.ts';
+import { lookAtRunOrStep } from '../../engine/run-or-step.ts';
 import { cleanLogLine, type LogLine, logLineJson, logPrefix } from '../../view/log-text.ts';
+import { shellWord } from '../../view/summary-text.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -19,24 +22,30 @@ export interface LogsOptions {
 
 export async function logsCommand(
   context: CliContext,
-  meant: string | undefined,
-  step: string | undefined,
+  first: string | undefined,
+  second: string | undefined,
   options: LogsOptions,
 ): Promise<void> {
   context.endWithoutReader();
   const { ports, git, commonDir } = await openProject(context);
+  const { look, step } = await lookAtRunOrStep(
+    async (meant) => readRun(ports.files, commonDir, await findLiveRun(ports, git, meant)),
+    first,
+    second,
+  );
   if (step !== undefined && options.gate !== undefined) {
     throw new OrchError('ORCH_USAGE', 'a step and --gate are given; they exclude each other', {
       fix: 'leave one of them out',
     });
   }
-  const run = await findLiveRun(ports, git, meant);
+  const { state, files } = look;
+  const { run } = state;
   const selection: LogSelection = { step, gate: options.gate, attempt: options.attempt };
-  const { state, files } = readRun(ports.files, commonDir, run);
   const sources = selectLogs(state, files, selection);
   if (options.follow) {
     const show = printer(context, step === undefined || attemptsOf(state, step) !== 1);
     await followLogs(ports, commonDir, run, selection, show);
+    noteIfNone(context, readRun(ports.files, commonDir, run), selection);
     return;
   }
   if (context.json) {
@@ -46,10 +55,36 @@ export async function logsCommand(
       () => ({ run, logs }),
       () => '',
     );
+  } else {
+    readLogs(ports.files, sources, printer(context, sources.length > 1));
+  }
+  noteIfNone(context, look, selection);
+}
+
+function noteIfNone(
+  context: CliContext,
+  { state, files }: Pick<ReadRun, 'state' | 'files'>,
+  selection: LogSelection,
+): void {
+  if (selectLogs(state, files, selection).length > 0) return;
+  const { step, gate, attempt } = selection;
+  const others = selectLogs(state, files, { step, gate });
+  if (others.length > 0) {
+    const most = plural(Math.max(...others.map((source) => source.attempt)), 'attempt');
+    const name = step ?? gate;
+    const had =
+      name === undefined ? `nothing has had more than ${most}` : `${name} has had ${most}`;
+    context.note(`there is no attempt ${attempt}: ${had}`);
     return;
   }
-  readLogs(ports.files, sources, printer(context, sources.length > 1));
-  if (sources.length === 0) context.note('nothing has been started yet');
+  const isSkipped =
+    step !== undefined &&
+    leavesOf(state, step).every((leaf) => state.steps[leaf]?.status === 'skipped');
+  context.note(
+    isSkipped
+      ? `${step} was skipped; see: orch why ${state.run} ${shellWord(step)}`
+      : 'nothing has been started yet',
+  );
 }
 
 /** @param isPrefixed whether lines of several origins may come */

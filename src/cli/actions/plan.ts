@@ -9,37 +9,38 @@ import { makePlan, whatIf } from '../../plan/make-plan.ts';
 import type { FilesPort } from '../../ports/files.ts';
 import { type GraphFormat, renderGraph } from '../../view/plan-graph.ts';
 import { planJson } from '../../view/plan-json.ts';
-import { type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-table.ts';
+import { PLAN_RULES, type PlanTable, planTable, WHAT_IF_COLUMNS } from '../../view/plan-table.ts';
 import { checkInputs } from '../../workflow/inputs.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
+import { namedWorkflow } from '../named-workflow.ts';
 import { noteWithoutEffect } from '../note-without-effect.ts';
 import { templateFolders } from '../open-project.ts';
 import { renderTable } from '../table.ts';
 
 export interface PlanOptions {
-  readonly input: Record<string, string>;
+  readonly input?: Record<string, string>;
   readonly concurrency?: number;
   readonly strategy?: string;
   readonly workspace?: 'in-place' | 'isolated';
-  readonly whatIf: readonly number[];
+  readonly whatIf?: readonly number[];
   readonly graph?: GraphFormat;
 }
 
 export async function planCommand(
   context: CliContext,
-  file: string,
+  name: string | undefined,
   options: PlanOptions,
 ): Promise<void> {
   const { files } = await context.loadPorts();
+  const root = findTop(files, context.cwd);
   const { workflow, config, strategies } = loadDefinition(files, {
-    file,
-    cwd: context.cwd,
-    root: findTop(files, context.cwd),
+    file: namedWorkflow(files, 'plan', { file: name, cwd: context.cwd, root }),
+    root,
     ...templateFolders(context),
   });
   noteWithoutEffect(context, workflow, config);
-  refuseWrongInputs(workflow, options.input);
+  refuseWrongInputs(workflow, options.input ?? {});
   const planOptions = {
     concurrency:
       options.concurrency ?? workflow.concurrency ?? config.concurrency ?? availableParallelism(),
@@ -56,7 +57,7 @@ export async function planCommand(
     );
     return;
   }
-  const whatIfs = whatIf(workflow, planOptions, options.whatIf);
+  const whatIfs = whatIf(workflow, planOptions, options.whatIf ?? []);
   const table = context.json ? '' : await renderPlan(context, planTable(plan, whatIfs));
   context.printResult(
     () => planJson(plan, whatIfs),
@@ -84,7 +85,7 @@ async function renderPlan(context: CliContext, table: PlanTable): Promise<string
   const blocks = [table.header.join('\n')];
   for (const { title, rows, notes } of table.sections) {
     const cells = rows.map((row) => row.cells);
-    const body = await renderTable(context, table.columns, cells);
+    const body = await renderTable(context, table.columns, cells, PLAN_RULES);
     blocks.push([title, body, ...notes].join('\n'));
   }
   if (table.whatIf.length > 0) {

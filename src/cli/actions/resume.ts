@@ -37,7 +37,6 @@ export async function resumeCommand(
   const read = (): Definition =>
     loadDefinition(ports.files, {
       file: before.workflow.file,
-      cwd: root,
       root,
       ...templateFolders(context),
     });

@@ -4,6 +4,7 @@ import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
 import { leftOutText } from '../../view/left-out-text.ts';
+import { nextLine } from '../../view/next-line.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -25,12 +26,12 @@ export async function rollbackCommand(
   const isElsewhere = git.repository.worktree !== here.repository.worktree;
   context.printResult(
     () => ({ run, restored, tree, to, rescue, worktree, left_out: leftOut }),
-    () => describe(result, isElsewhere ? worktree : undefined),
+    () => describe(context, result, isElsewhere ? worktree : undefined),
   );
 }
 
 /** @param elsewhere the work tree that was changed, where it is not the one people stand in */
-function describe(result: RolledBack, elsewhere: string | undefined): string {
+function describe(context: CliContext, result: RolledBack, elsewhere: string | undefined): string {
   const { run, restored, to, rescue, others, isResumable, leftOut, ...rest } = result;
   const [other] = others.slice(-1);
   const next = [
@@ -43,6 +44,6 @@ function describe(result: RolledBack, elsewhere: string | undefined): string {
     `  before: ${rescue}`,
     ...(leftOut.length === 0 ? [] : [`  not in it, and left as they are: ${leftOutText(leftOut)}`]),
     `  what that had: git diff HEAD ${rescue}`,
-    ...(next.length === 0 ? [] : [`  next: ${next.join(', or: ')}`]),
+    ...nextLine(context, next.length === 0 ? null : next.join(', or: '), '  '),
   ].join('\n');
 }

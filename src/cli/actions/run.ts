@@ -1,14 +1,15 @@
 /** The work of `orch run`: definition, plan, run. */
 import { availableParallelism } from 'node:os';
-import { OrchError } from '../../base/errors.ts';
 import { branchOf } from '../../checkpoint/layout.ts';
 import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
 import { startRun } from '../../engine/start-run.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import { refuseUnknownRefresh } from '../../plan/refresh.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
+import { namedWorkflow } from '../named-workflow.ts';
 import { noteWithoutEffect } from '../note-without-effect.ts';
 import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
 import { openRunSession, preferSmallHeap } from '../run-session.ts';
@@ -17,13 +18,13 @@ import { openRunSession, preferSmallHeap } from '../run-session.ts';
 const GRACE_MS = 5_000;
 
 export interface RunOptions {
-  readonly input: Record<string, string>;
+  readonly input?: Record<string, string>;
   readonly concurrency?: number;
   readonly strategy?: string;
   readonly workspace?: 'in-place' | 'isolated';
   readonly commitTo: 'branch' | 'current';
   readonly cache: boolean;
-  readonly refresh: string[];
+  readonly refresh?: string[];
   readonly detach?: boolean;
   /** Where the id of the run is to be written once it exists. */
   readonly begunFile?: string;
@@ -31,7 +32,7 @@ export interface RunOptions {
 
 export async function runCommand(
   context: CliContext,
-  file: string,
+  name: string | undefined,
   options: RunOptions,
 ): Promise<void> {
   preferSmallHeap();
@@ -39,19 +40,15 @@ export async function runCommand(
     const { detachCommand } = await import('./detach.ts');
     return await detachCommand(context);
   }
-  refuseUnknown('--commit-to', options.commitTo, ['branch', 'current']);
-  if (options.workspace !== undefined)
-    refuseUnknown('--workspace', options.workspace, ['in-place', 'isolated']);
   const { ports, git } = await openProject(context);
   const root = git.repository.worktree;
   const { workflow, config, strategies } = loadDefinition(ports.files, {
-    file,
-    cwd: context.cwd,
+    file: namedWorkflow(ports.files, 'run', { file: name, cwd: context.cwd, root }),
     root,
     ...templateFolders(context),
   });
   noteWithoutEffect(context, workflow, config);
-  const inputs = resolveInputs(workflow.inputs, options.input);
+  const inputs = resolveInputs(workflow.inputs, options.input ?? {});
   const plan = makePlan(workflow, {
     concurrency:
       options.concurrency ?? workflow.concurrency ?? config.concurrency ?? availableParallelism(),
@@ -59,6 +56,8 @@ export async function runCommand(
     workspace: options.workspace,
     strategies,
   });
+  const refresh = options.refresh ?? [];
+  refuseUnknownRefresh(refresh, workflow, plan);
   using session = await openRunSession(context);
   const driven = startRun(
     ports,
@@ -68,7 +67,7 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
-      settings: settingsFor(context, config, { useCache: options.cache, refresh: options.refresh }),
+      settings: settingsFor(context, config, { useCache: options.cache, refresh }),
       version: context.version(),
     },
     {
@@ -108,15 +107,4 @@ export async function currentBranch(git: {
   head(): Promise<{ ref: string | null }>;
 }): Promise<string> {
   return (await git.head()).ref?.replace('refs/heads/', '') ?? 'HEAD';
-}
-
-function refuseUnknown(option: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new OrchError(
-    'ORCH_USAGE',
-    `${option} takes ${allowed.join(' or ')}, not ${JSON.stringify(value)}`,
-    {
-      fix: `${option} ${allowed[0]}`,
-    },
-  );
 }

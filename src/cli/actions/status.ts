@@ -26,7 +26,7 @@ export async function statusCommand(context: CliContext): Promise<void> {
   };
   context.printResult(
     () => status,
-    () => statusLines(status, ports.clock.now()).join('\n'),
+    () => statusLines(status, ports.clock.now(), context).join('\n'),
   );
 }
 

@@ -32,7 +32,7 @@ export async function waitCommand(context: CliContext, meant: string | undefined
     const summary = summarise(state, { branch, sealedRef }, ports.clock.now());
     context.printResult(
       () => (isAbandoned ? { ...summary, fix: `orch resume ${run}` } : summary),
-      () => renderSummary(state, summary),
+      () => renderSummary(state, summary, context),
     );
     if (isAbandoned) {
       context.note(`the process that worked on ${run} is gone\n  fix: orch resume ${run}`);

@@ -7,7 +7,7 @@ export function registerInit(program: Command, context: CliContext): void {
   const command = program
     .command('init')
     .description('start in a repository: settings, and a first workflow that runs in it')
-    .option('-y, --yes', 'ask nothing (nothing is ever asked)')
+    .option('-y, --yes', 'accepted for scripts; init never asks')
     .action(async () => {
       const { initCommand } = await import('../actions/init.ts');
       await initCommand(context);

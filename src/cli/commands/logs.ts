@@ -19,8 +19,9 @@ export function registerLogs(program: Command, context: CliContext): void {
       await logsCommand(context, run, step, options);
     });
   addExamples(command, [
-    'orch logs @latest lint               one step of the newest run',
-    'orch logs @latest --gate tests       a gate',
+    'orch logs lint                       one step of the newest run',
+    'orch logs add-search lint            one step of another run',
+    'orch logs --gate tests               a gate of the newest run',
     'orch logs -f                         everything, as it comes',
     'orch logs -f --json | jq -r .text    as events, one a line',
   ]);

@@ -1,40 +1,37 @@
 /** `orch plan <workflow>`: shows the waves a run would go through, and runs nothing. */
-import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { GraphFormat } from '../../view/plan-graph.ts';
 import type { PlanOptions } from '../actions/plan.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { collectPair, parseCount } from '../options.ts';
+import { collectPair, parseCount, strategyOption } from '../options.ts';
 
 const GRAPHS: readonly GraphFormat[] = ['mermaid', 'dot', 'json'];
 
 export function registerPlan(program: Command, context: CliContext): void {
   const command = program
     .command('plan')
-    .addArgument(
-      new Argument('<workflow>', 'path of a workflow file, or its name in .orch/workflows'),
-    )
+    // Optional for commander alone, so that the error can name the workflows there are.
+    .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
+    .usage('[options] <workflow>')
     .description('show the waves of a workflow, its critical path and how long it would take')
-    .option('-i, --input <name=value>', 'value of an input, checked (repeatable)', collectPair, {})
+    .option('-i, --input <name=value>', 'value of an input, checked (repeatable)', collectPair)
     .option(
       '--concurrency <n>',
       'most steps at once (default: the workflow, else CPU cores)',
       parseCount,
     )
-    .option(
-      '--strategy <name>',
-      'auto, progressive, systematic, adaptive, enterprise or one of config.yaml',
-    )
+    .addOption(strategyOption())
     .addOption(
       new Option('--workspace <kind>', 'where steps would run').choices(['in-place', 'isolated']),
     )
-    .option('--what-if <list>', 'also with these many steps at once: 2,8,32', parseCounts, [])
+    .option('--what-if <list>', 'also with these many steps at once: 2,8,32', parseCounts)
     .addOption(
       new Option('--graph <format>', 'print the graph instead, with waves as boxes').choices(
         GRAPHS,
       ),
     )
-    .action(async (file: string, options: PlanOptions) => {
+    .action(async (file: string | undefined, options: PlanOptions) => {
       const { planCommand } = await import('../actions/plan.ts');
       await planCommand(context, file, options);
     });

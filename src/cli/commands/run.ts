@@ -3,36 +3,40 @@ import { type Command, Option } from 'commander';
 import type { RunOptions } from '../actions/run.ts';
 import type { CliContext } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { collectPair, parseCount } from '../options.ts';
+import { collectPair, parseCount, strategyOption } from '../options.ts';
 
 export function registerRun(program: Command, context: CliContext): void {
   const command = program
     .command('run')
-    .argument('<workflow>', 'path of a workflow file, or its name in .orch/workflows')
+    // Optional for commander alone, so that the error can name the workflows there are.
+    .argument('[workflow]', 'path of a workflow file, or its name in .orch/workflows')
+    .usage('[options] <workflow>')
     .description('run a workflow in waves, with a checkpoint after each')
-    .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair, {})
+    .option('-i, --input <name=value>', 'value of an input (repeatable)', collectPair)
     .option(
       '--concurrency <n>',
       'most steps at once (default: the workflow, else CPU cores)',
       parseCount,
     )
-    .option(
-      '--strategy <name>',
-      'auto, progressive, systematic, adaptive, enterprise or one of config.yaml',
+    .addOption(strategyOption())
+    .addOption(
+      new Option('--workspace <kind>', 'where steps run').choices(['in-place', 'isolated']),
     )
-    .option('--workspace <kind>', 'in-place or isolated')
-    .option('--commit-to <where>', 'branch (orch/<run>) or current', 'branch')
+    .addOption(
+      new Option('--commit-to <where>', 'where checkpoints go: orch/<run>, or the current branch')
+        .choices(['branch', 'current'])
+        .default('branch'),
+    )
     .option('--no-cache', 'look nothing up in the cache')
     .option(
       '--refresh <step>',
       'make the cache entry of a step or gate anew (repeatable)',
-      (step: string, list: string[]) => [...list, step],
-      [],
+      (step: string, list: string[] = []) => [...list, step],
     )
     .option('--detach', 'print the id of the run and leave it running')
     // Between the two processes of --detach.
     .addOption(new Option('--begun-file <path>').hideHelp())
-    .action(async (file: string, options: RunOptions) => {
+    .action(async (file: string | undefined, options: RunOptions) => {
       const { runCommand } = await import('../actions/run.ts');
       await runCommand(context, file, options);
     });

@@ -1,6 +1,6 @@
 /** The completion script for fish, with descriptions. */
-import { unreachable } from '../../base/errors.ts';
 import { type CommandShape, flattenCommands } from '../command-tree.ts';
+import { LOOK_UPS } from './lookups.ts';
 import { argumentRows, type Offer, optionOffer, ownName, quote } from './offers.ts';
 
 export function fishScript(root: CommandShape): string {
@@ -11,9 +11,10 @@ export function fishScript(root: CommandShape): string {
   );
   const lines = all.flatMap((command) => fishLines(command, command === root));
   return `# fish completion for orch; made by \`orch completion fish\`.
-function __orch_walk --description 'the command typed so far, then the number of its arguments'
+function __orch_walk --description 'the command typed so far, the number of its arguments, the first'
     set -l at
     set -l arg 0
+    set -l first
     set -l skip 0
     for word in (commandline -opc)[2..]
         if test $skip = 1
@@ -25,11 +26,13 @@ function __orch_walk --description 'the command typed so far, then the number of
         else if contains -- (string join ' ' $at $word) ${paths.join(' ')}
             set -a at $word
         else
+            test $arg = 0; and set first $word
             set arg (math $arg + 1)
         end
     end
     echo "$at"
     echo $arg
+    echo "$first"
 end
 function __orch_at
     set -l state (__orch_walk)
@@ -38,7 +41,14 @@ function __orch_at
     end
 end
 function __orch_runs
-    git for-each-ref --format='%(refname:lstrip=3)' refs/heads/orch/ 2>/dev/null
+    ${LOOK_UPS.runs}
+end
+function __orch_workflows
+    ${LOOK_UPS.workflows}
+end
+function __orch_steps
+    set -l state (__orch_walk)
+    ${LOOK_UPS.steps} "$state[3]"
 end
 complete -c orch -f
 ${lines.join('\n')}
@@ -67,16 +77,10 @@ function fishLines(command: CommandShape, isRoot: boolean): string[] {
 }
 
 function fishOffer(offer: Offer): string {
-  switch (offer.kind) {
-    case 'words':
-      return `-a ${quote(offer.words.join(' '))}`;
-    case 'runs':
-      return "-a '(__orch_runs)'";
-    case 'files':
-      return '-F';
-    case 'nothing':
-      return '';
-    default:
-      return unreachable(offer);
-  }
+  if (offer.kind === 'words') return `-a ${quote(offer.words.join(' '))}`;
+  const calls = offer.found.filter((what) => what !== 'files').map((what) => `__orch_${what}`);
+  return [
+    ...(calls.length === 0 ? [] : [`-a '(${calls.join('; ')})'`]),
+    ...(offer.found.includes('files') ? ['-F'] : []),
+  ].join(' ');
 }

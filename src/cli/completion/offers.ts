@@ -2,24 +2,20 @@
  * What the completion scripts of all shells share: what can stand at a place, and the walk over the
  * words typed so far. The scripts themselves are bash.ts, zsh.ts and fish.ts.
  */
-import {
-  type ArgumentShape,
-  type CommandShape,
-  flattenCommands,
-  type OptionShape,
-} from '../command-tree.ts';
+import { type CommandShape, flattenCommands, type OptionShape } from '../command-tree.ts';
+import type { LookUp } from './lookups.ts';
 
-/** What stands for a value at a TAB: fixed words, runs, files, or nothing that a shell could know. */
+/** What stands for a value at a TAB: fixed words, or what the shell looks up; nothing when that is empty. */
 export type Offer =
   | { readonly kind: 'words'; readonly words: readonly string[] }
-  | { readonly kind: 'runs' | 'files' | 'nothing' };
+  | { readonly kind: 'found'; readonly found: readonly (LookUp | 'files')[] };
 
-const FILE_NAMES = /^(workflow|file|path|dir|folder)s?$/i;
+const NOTHING: Offer = { kind: 'found', found: [] };
 
 function offerFor(name: string, choices: readonly string[]): Offer {
   if (choices.length > 0) return { kind: 'words', words: choices };
-  if (/^runs?$/.test(name)) return { kind: 'runs' };
-  return { kind: FILE_NAMES.test(name) ? 'files' : 'nothing' };
+  if (/^(file|path|dir|folder)s?$/i.test(name)) return { kind: 'found', found: ['files'] };
+  return name === 'run' ? { kind: 'found', found: ['runs'] } : NOTHING;
 }
 
 export function optionOffer(option: OptionShape): Offer {
@@ -27,8 +23,16 @@ export function optionOffer(option: OptionShape): Offer {
   return offerFor(value, option.choices);
 }
 
-function argumentOffer(argument: ArgumentShape): Offer {
-  return offerFor(argument.name, argument.choices);
+/** A step belongs to the run before it; where that may be left out, to the newest run. */
+function argumentOffer(command: CommandShape, index: number): Offer {
+  const [argument, next] = command.arguments.slice(index);
+  if (argument === undefined) return NOTHING;
+  const { name, required, choices } = argument;
+  if (name === 'workflow') return { kind: 'found', found: ['workflows', 'files'] };
+  if (name === 'step') return { kind: 'found', found: ['steps'] };
+  if (name === 'run' && !required && next?.name === 'step')
+    return { kind: 'found', found: ['runs', 'steps'] };
+  return offerFor(name, choices);
 }
 
 /** Per command path, each argument's position and offer; the last one repeats when it is variadic. */
@@ -38,9 +42,13 @@ export function argumentRows(
   return command.arguments
     .map((argument, index) => ({
       position: argument.variadic ? '*' : String(index),
-      offer: argumentOffer(argument),
+      offer: argumentOffer(command, index),
     }))
-    .filter(({ offer }) => offer.kind !== 'nothing');
+    .filter(({ offer }) => !isNothing(offer));
+}
+
+export function isNothing(offer: Offer): boolean {
+  return offer.kind === 'found' && offer.found.length === 0;
 }
 
 export interface ValueOption {
@@ -75,7 +83,7 @@ export function quote(text: string): string {
 
 /**
  * The walk in the words that bash and zsh share. For each `$word` it keeps `at` (the command so far),
- * `arg` (arguments since) and `value` (an option whose value comes next).
+ * `arg` (arguments since), `first` (of these) and `value` (an option whose value comes next).
  */
 export function walkBody(root: CommandShape): string {
   const commands = flattenCommands(root).filter((command) => command !== root);
@@ -88,6 +96,6 @@ export function walkBody(root: CommandShape): string {
     case $word in -*) continue ;; esac
     case "\${at:+$at }$word" in
       ${commands.map((command) => quote(command.path)).join('|')}) at="\${at:+$at }$word"; arg=0 ;;
-      *) arg=$((arg + 1)) ;;
+      *) [[ $arg == 0 ]] && first=$word; arg=$((arg + 1)) ;;
     esac`;
 }

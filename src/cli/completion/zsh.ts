@@ -1,10 +1,21 @@
 /** The completion script for zsh, with descriptions. */
 import { type CommandShape, flattenCommands } from '../command-tree.ts';
-import { argumentRows, type Offer, ownName, quote, valueOptions, walkBody } from './offers.ts';
+import { LOOK_UPS } from './lookups.ts';
+import {
+  argumentRows,
+  isNothing,
+  type Offer,
+  ownName,
+  quote,
+  valueOptions,
+  walkBody,
+} from './offers.ts';
 
 function zshOffer(offer: Offer): string {
   if (offer.kind === 'words') return `compadd -- ${offer.words.map(quote).join(' ')}`;
-  return offer.kind === 'runs' ? '_orch_runs' : '_files';
+  return offer.found
+    .map((what) => (what === 'files' ? '_files' : `_orch_${what} "$first"`))
+    .join('; ');
 }
 
 /** `name:what it does`, as _describe wants it. */
@@ -14,7 +25,7 @@ function zshItem(name: string, description: string): string {
 
 export function zshScript(root: CommandShape): string {
   const values = valueOptions(root)
-    .filter(({ offer }) => offer.kind !== 'nothing')
+    .filter(({ offer }) => !isNothing(offer))
     .map(({ pattern, offer }) => `      ${pattern}) ${zshOffer(offer)} ;;`);
   const nodes = flattenCommands(root).map((command) => {
     const options = [...command.options, ...(command === root ? [] : root.options)].flatMap(
@@ -32,10 +43,16 @@ export function zshScript(root: CommandShape): string {
   return `#compdef orch git-orch
 # zsh completion for orch; made by \`orch completion zsh\`.
 _orch_runs() {
-  compadd -- $(git for-each-ref --format='%(refname:lstrip=3)' refs/heads/orch/ 2>/dev/null)
+  compadd -- \${(f)"$(${LOOK_UPS.runs})"}
+}
+_orch_workflows() {
+  compadd -- \${(f)"$(${LOOK_UPS.workflows})"}
+}
+_orch_steps() {
+  compadd -- \${(f)"$(${LOOK_UPS.steps} "$1")"}
 }
 _orch() {
-  local at='' arg=0 value='' word
+  local at='' arg=0 first='' value='' word
   local -a commands options
   for word in "\${(@)words[2,CURRENT-1]}"; do
 ${walkBody(root)}
