@@ -74,7 +74,10 @@ function fieldsOf(checker, event) {
           : undefined;
       return {
         name: symbol.name,
-        type: (written ?? '').replaceAll('readonly ', '').replaceAll(/\s+/g, ' '),
+        type: (written ?? '')
+          .replaceAll('readonly ', '')
+          .replaceAll(/\s+/g, ' ')
+          .replace(/^\| /, ''),
         optional: (symbol.flags & ts.SymbolFlags.Optional) !== 0,
         comment: ts.displayPartsToString(symbol.getDocumentationComment(checker)),
       };
