@@ -8,7 +8,7 @@ steps:
   build: { run: "true", wave: 1 }
   ship: { needs: [build], wave: 2, approval: { message: Ship it? } }
 `;
-const HINT = /next: orch/;
+const HINT = /next: /;
 
 const repository = makeRepository();
 afterAll(() => repository[Symbol.dispose]());
