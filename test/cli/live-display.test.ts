@@ -11,7 +11,8 @@ steps:
   many:
     matrix: { x: [a, b, c, d, e, f, g, h, i, j, k, l] }
     run: sleep 1
-  broken: { needs: [many], run: exit 3, continue_on_error: true }
+    estimate: 1s
+  broken: { needs: [many], run: exit 3, estimate: 1s, continue_on_error: true }
 `;
 const NARROW = `name: narrow
 steps:
