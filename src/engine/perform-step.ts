@@ -7,7 +7,7 @@ import type { SkipReason } from '../run/agenda.ts';
 import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
 import { retryDelayMs } from '../run/retry.ts';
-import { contextOf } from '../run/scope.ts';
+import { contextOf, nameOf } from '../run/scope.ts';
 import { type Attempt, hasEnded, type RunState, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
@@ -32,14 +32,23 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   }
   const folder = attemptFolder(run.parts.files, node.id, attempt);
   let env: Record<string, string>;
+  let name: string | undefined;
   try {
     env = stepEnvironment(run.state, node, attempt, folder);
+    name = nameOf(run.state, node);
   } catch (error) {
     return failStep(run, node, { kind: 'expression', message: messageOf(error) });
   }
   const script = step.run;
   const keeper = attempts.take();
-  run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt, slot: keeper.slot });
+  run.record({
+    type: 'step.started',
+    wave: node.wave,
+    step: node.id,
+    attempt,
+    slot: keeper.slot,
+    ...(name !== undefined && { name }),
+  });
   const launch = (cacheKey?: StepCacheKey) =>
     attempts.start(keeper, specOf(run, node, attempt, cacheKey), { script, env });
   if (step.cache === undefined) return run.afterwards(() => launch());

@@ -196,7 +196,14 @@ function startStep(state: RunState, event: StepStarted): void {
 
 function newAttempt(event: StepStarted | GateStarted): Attempt {
   const { attempt, at, slot } = event as (StepStarted | GateStarted) & { at: string };
-  return { n: attempt, status: 'running', startedAt: at, ...(slot !== undefined && { slot }) };
+  const name = event.type === 'step.started' ? event.name : undefined;
+  return {
+    n: attempt,
+    status: 'running',
+    startedAt: at,
+    ...(slot !== undefined && { slot }),
+    ...(name !== undefined && { name }),
+  };
 }
 
 function waitForPerson(state: RunState, event: StepWaiting & { readonly at: string }): void {

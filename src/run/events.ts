@@ -113,6 +113,8 @@ export interface WaveStarted extends OfWave<'wave.started'> {
 export interface StepStarted extends OfAttempt<'step.started'> {
   /** The keeper that has it; absent when it failed before it had one. */
   readonly slot?: number;
+  /** The step's `name` with its expressions evaluated; absent where it has none. */
+  readonly name?: string;
 }
 export interface StepWaiting extends OfAttempt<'step.waiting'> {
   /** What it waits for. */

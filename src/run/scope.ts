@@ -34,6 +34,13 @@ export function contextOf(
   };
 }
 
+/** A step's name for people, evaluated; undefined where it has none. @throws OrchError as environmentOf */
+export function nameOf(state: RunState, node: PlanNode): string | undefined {
+  const { name } = node.step;
+  if (name === undefined) return undefined;
+  return textOfValue(evaluateTemplate(name, contextOf(state, node, [name])));
+}
+
 /** Environment of a step, evaluated. @throws OrchError when a value cannot be evaluated */
 export function environmentOf(state: RunState, node: PlanNode): Record<string, string> {
   const { env } = node.step;

@@ -27,6 +27,8 @@ export interface Attempt {
   status: 'running' | 'waiting' | StepEndStatus;
   readonly startedAt: string;
   readonly slot?: number;
+  /** Name for people. */
+  readonly name?: string;
   endedAt?: string;
   exitCode?: number | null;
   durationS?: number;

@@ -149,8 +149,10 @@ export function describeRun(state: RunState): Record<string, unknown> {
     ),
     steps: state.nodes.filter(isLeaf).map((node) => {
       const step = state.steps[node.index];
+      const name = step?.attempts.at(-1)?.name ?? node.step.name;
       return {
         id: node.id,
+        ...(name !== undefined && { name }),
         wave: node.wave,
         status: step?.status,
         outputs: step?.outputs,

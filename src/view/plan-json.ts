@@ -37,6 +37,8 @@ export interface PlanWaveJson {
 
 export interface PlanStepJson {
   readonly id: string;
+  /** As written, expressions and all. */
+  readonly name?: string;
   readonly kind: StepKind;
   /** True for a matrix whose instances are not known yet. */
   readonly dynamic?: true;
@@ -91,6 +93,7 @@ function waveJson(wave: PlanWave): PlanWaveJson {
 function stepJson(node: PlanNode, needs: readonly string[]): PlanStepJson {
   return {
     id: node.id,
+    ...(node.step.name === undefined ? {} : { name: node.step.name }),
     kind: node.step.kind,
     ...(node.kind === 'dynamic' ? { dynamic: true } : {}),
     ...(node.matrix === undefined ? {} : { matrix: node.matrix }),

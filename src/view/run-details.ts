@@ -122,7 +122,7 @@ function noteOf(step: StepState | undefined, last: Attempt | undefined): string 
   if (step?.status === 'waiting') return step.waitingFor ?? '';
   if (step?.retryAtMs !== undefined) return `again at ${new Date(step.retryAtMs).toISOString()}`;
   const failure = step?.status === 'passed' ? undefined : last?.failure;
-  return failure?.message ?? cacheText(last);
+  return failure?.message ?? (cacheText(last) || (last?.name ?? ''));
 }
 
 function gateLine(gate: GateState): string {

@@ -4,7 +4,7 @@
  */
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { runOrch } from '../rig/cli.ts';
+import { runOrch, runOrchJson } from '../rig/cli.ts';
 import type { RunOutcome } from '../rig/runs.ts';
 import { endsOf, gatesOf, makeStage } from '../rig/workflow-stage.ts';
 
@@ -283,6 +283,31 @@ steps:
   expect(outcome.code, outcome.stderr).toBe(0);
   expect(statuses(outcome)).toEqual({ first: 'passed', 'outer/shout': 'passed', last: 'passed' });
   expect(read('last.txt')).toBe('HELLO\n');
+});
+
+test('a name for people may hold expressions, and is in plan, journal and show', async () => {
+  const { run, repository } = makeStage();
+  const name = 'Lint ${{ matrix.k }} for ${{ inputs.who }}';
+  const outcome = await run(`inputs: { who: { default: us } }
+steps:
+  a: { name: "${name}", matrix: { k: [p, q] }, run: "true" }
+  b: { name: "\${{ fromJSON('{') }}", run: "true", continue_on_error: true }
+`);
+  expect(outcome.code, outcome.stderr).toBe(0);
+  const names = outcome.events.flatMap((event) =>
+    'name' in event && event.name ? event.name : [],
+  );
+  expect(names.sort()).toEqual(['Lint p for us', 'Lint q for us']);
+  expect(endsOf(outcome, 'b')).toMatchObject([{ failure: { kind: 'expression' } }]);
+  const at = { cwd: repository.top };
+  const shown = (await runOrchJson(['show'], at)).document as { steps: { name: string }[] };
+  expect(shown.steps.map((step) => step.name).slice(0, 2)).toEqual([
+    'Lint p for us',
+    'Lint q for us',
+  ]);
+  expect((await runOrch(['show'], at)).stdout).toMatch(/^a\(q\) .* Lint q for us$/m);
+  const plan = (await runOrchJson(['plan', 'w.yaml'], at)).document;
+  expect(plan).toMatchObject({ steps: [{ id: 'a(p)', name }, { id: 'a(q)', name }, { id: 'b' }] });
 });
 
 test('a pool is never exceeded, and what needs none of it does not wait for it', async () => {
