@@ -150,6 +150,55 @@ describe('asked to stop', () => {
   });
 });
 
+/**
+ * A `git` that is killed by SIGINT once for each of its commands, as one is that Ctrl-C meets before it
+ * has left the group. @returns the environment that puts it first on PATH
+ */
+function killedOnce(repository: TestRepository, moment: 'before' | 'after') {
+  const marks = join(repository.folder, 'killed');
+  const path = process.env['PATH'] ?? '';
+  mkdirSync(marks);
+  const script = [
+    '#!/bin/sh',
+    'PATH=$REAL_PATH',
+    'for word; do case $word in -c | *=*) ;; *) break ;; esac; done',
+    'if mkdir "$MARKS/$word" 2>/dev/null; then',
+    moment === 'after' ? '  git "$@"' : '',
+    '  if [ "$word" = commit-tree ]; then kill -INT "$(cat "$MARKS/../group")"; fi',
+    '  kill -INT $$',
+    'fi',
+    'exec git "$@"',
+  ];
+  repository.write('../bin/git', `${script.join('\n')}\n`, 0o755);
+  const first = `${join(repository.folder, 'bin')}:${path}`;
+  return { marks, env: { PATH: first, REAL_PATH: path, MARKS: marks } };
+}
+
+describe('a git that a signal to the group has killed', () => {
+  test.for(['before', 'after'] as const)('%s its work is called again', async (moment) => {
+    const { repository } = await makeScene();
+    repository.write(
+      'w.yaml',
+      'name: w\nsteps:\n  a: { wave: 1, run: echo a > a.txt }\n  b: { wave: 2, run: echo b > b.txt }\n',
+    );
+    const { env, marks } = killedOnce(repository, moment);
+    const orch = spawn(process.execPath, [orchProgram(), 'run', 'w.yaml', '--json'], {
+      cwd: repository.top,
+      env: cleanEnvironment(env),
+      detached: true,
+    });
+    onTestFinished(() => void orch.kill('SIGKILL'));
+    repository.write('../group', String(orch.pid));
+    const outcome = asRunOutcome(await outcomeOf(orch));
+    expect(outcome, outcome.stderr).toMatchObject({
+      code: 130,
+      summary: { status: 'interrupted' },
+    });
+    expect(readdirSync(marks)).toEqual(expect.arrayContaining(['commit-tree', 'update-ref']));
+    expect((await runToEnd(repository, 'resume')).summary.status).toBe('passed');
+  });
+});
+
 describe('left alone', () => {
   test.for([
     ['SIGHUP', 129, null],

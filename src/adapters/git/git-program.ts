@@ -31,6 +31,8 @@ export interface GitCall {
   readonly index?: string;
   /** Exit codes that are an answer and no failure; [0] by default. */
   readonly okCodes?: readonly number[];
+  /** Asked before a call that a signal ended is made again; by default a repetition does no harm. */
+  readonly isDone?: () => Promise<boolean>;
 }
 
 export interface GitResult {
@@ -95,6 +97,15 @@ const WRITING_SUBCOMMANDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * A signal to orch's whole group, as Ctrl-C is, also meets a git that is about to leave the group and
+ * kills it before it has begun. Nobody means git itself by these, so the call is made again.
+ */
+const STRAY_SIGNALS: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+
+/** For those who press Ctrl-C again and again. */
+const MAX_TRIES = 5;
+
+/**
  * These hand their objects to the disk and leave the one flush that makes them durable to the
  * `commit-tree` that follows: git's own `core.fsyncMethod=batch`, stretched over several processes.
  * On a busy disk each flush saved is 5 to 40 ms, and nothing believes in a tree before its commit.
@@ -142,6 +153,7 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
     cwd: repository.worktree,
     env,
     input: call.input,
+    isDone: call.isDone,
   });
   if (writes) crashPoint(`git ${subcommand}:after`);
   if (!(call.okCodes ?? [0]).includes(result.code)) {
@@ -159,11 +171,22 @@ export async function askGit(context: GitContext, ...args: string[]): Promise<st
 interface SpawnOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly input?: Uint8Array | string | undefined;
+  readonly input?: GitCall['input'] | undefined;
+  readonly isDone?: GitCall['isDone'] | undefined;
 }
 
 /** Runs git and collects what it says. @throws OrchError ORCH_GIT_MISSING, and for a folder that is gone */
-export function spawnGit(args: readonly string[], options: SpawnOptions): Promise<GitResult> {
+export async function spawnGit(args: readonly string[], options: SpawnOptions): Promise<GitResult> {
+  for (let tries = 1; ; tries += 1) {
+    const { signal, ...result } = await spawnOnce(args, options);
+    if (signal === null || !STRAY_SIGNALS.has(signal) || tries === MAX_TRIES) return result;
+    if (await options.isDone?.()) return { ...result, code: 0 };
+  }
+}
+
+type EndedGit = GitResult & { readonly signal: NodeJS.Signals | null };
+
+function spawnOnce(args: readonly string[], options: SpawnOptions): Promise<EndedGit> {
   return new Promise((resolve, reject) => {
     const child = spawn('git', args, {
       cwd: options.cwd,
@@ -185,6 +208,7 @@ export function spawnGit(args: readonly string[], options: SpawnOptions): Promis
     child.on('close', (code, signal) =>
       resolve({
         code: code ?? -1,
+        signal,
         stdout: Buffer.concat(stdout),
         stderr: `${Buffer.concat(stderr).toString()}${signal === null ? '' : `ended by ${signal}`}`,
       }),

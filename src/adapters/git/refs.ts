@@ -53,7 +53,15 @@ export async function updateRefs(
   await runGit(context, {
     args: ['update-ref', '-m', reason, '--stdin', '-z'],
     input: joinNul(lines.map(toBytePath)),
+    isDone: () => areAt(context, updates),
   });
+}
+
+async function areAt(context: GitContext, updates: readonly RefUpdate[]): Promise<boolean> {
+  for (const { ref, to } of updates) {
+    if ((await resolveRevision(context, ref)) !== to) return false;
+  }
+  return true;
 }
 
 /** One command and its fields, as `update-ref --stdin -z` reads them. */
