@@ -70,6 +70,37 @@ export function editedSince(before: readonly PathChange[], now: readonly PathCha
     .map(({ path }) => path);
 }
 
+const SUBMODULE_MODE = '160000';
+
+/** Which commit a submodule has checked out is its own business: it is neither restored nor missed. */
+export function isSubmoduleMove({
+  oldMode,
+  newMode,
+}: Pick<PathChange, 'oldMode' | 'newMode'>): boolean {
+  return oldMode === SUBMODULE_MODE && newMode === SUBMODULE_MODE;
+}
+
+/** A submodule that stands elsewhere than the checkpoint says. */
+export interface MovedSubmodule {
+  readonly path: string;
+  /** What it had checked out when the checkpoint was made. */
+  readonly commit: Oid;
+}
+
+/** What a restore has left unlike its target, by whether it should have. */
+export function judgeRestored(nowToTarget: readonly PathChange[]): {
+  readonly differing: readonly string[];
+  readonly submodules: readonly MovedSubmodule[];
+} {
+  const changes = withoutRecords(nowToTarget);
+  return {
+    differing: changes.filter((change) => !isSubmoduleMove(change)).map(({ path }) => path),
+    submodules: changes
+      .filter(isSubmoduleMove)
+      .map(({ path, newOid }) => ({ path, commit: newOid })),
+  };
+}
+
 /** A few paths for a message, and how many there are besides. */
 export function namePaths(paths: readonly string[], atMost = 5): string {
   const shown = paths.slice(0, atMost).map(stripControl).join(', ');

@@ -9,7 +9,12 @@
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
-import { editedSince, inTheWay, withoutRecords } from '../checkpoint/rollback.ts';
+import {
+  editedSince,
+  inTheWay,
+  judgeRestored,
+  type MovedSubmodule,
+} from '../checkpoint/rollback.ts';
 import type { RollbackDone, RollbackStarted } from '../run/events.ts';
 import { type Checkpoint, latestCheckpoint, type RunState } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
@@ -58,13 +63,19 @@ export async function prepareRollBack(
   return { type: 'rollback.started', to: wave, target, rescue, rescue_commit: commit, by };
 }
 
-/** What a restore came to; `differing` names paths that are not as in the checkpoint nevertheless. */
+/** Of paths that could not be restored, so many are in the journal. */
+const MAX_PATHS_RECORDED = 100;
+
+/** What a restore came to. */
 export interface Restored {
   readonly done: RollbackDone;
   readonly tree: Oid;
   /** Ref that holds what was there before. */
   readonly rescue: string;
+  /** Paths that are not as in the checkpoint, though they were written. */
   readonly differing: readonly string[];
+  /** Left where they stand on purpose. */
+  readonly submodules: readonly MovedSubmodule[];
 }
 
 /** Writes the files of the open rollback; safe to repeat. */
@@ -77,13 +88,15 @@ export async function restoreTarget(run: LiveRun): Promise<Restored> {
   return await run.withIndex(async () => {
     await git.restoreWorkTree(from, target, [RECORDS_FOLDER], files.index);
     const { tree: now } = await takeSnapshot(run);
-    const differing = withoutRecords(await git.diffTrees(now, target)).map(({ path }) => path);
+    const { differing, submodules } = judgeRestored(await git.diffTrees(now, target));
+    const left = [...differing, ...submodules.map(({ path }) => path)];
     const done: RollbackDone = {
       type: 'rollback.done',
       to: open.to,
       restored: checkpoint.commit,
+      ...(left.length > 0 && { not_restored: left.slice(0, MAX_PATHS_RECORDED) }),
     };
-    return { done, tree: target, rescue: open.rescue, differing };
+    return { done, tree: target, rescue: open.rescue, differing, submodules };
   });
 }
 

@@ -5,7 +5,7 @@
  * How a rollback is done without losing anything is roll-back.ts, where it may go checkpoint/rollback.ts.
  */
 import type { Oid } from '../base/ids.ts';
-import { chooseCheckpoint, notRestored } from '../checkpoint/rollback.ts';
+import { chooseCheckpoint, type MovedSubmodule, notRestored } from '../checkpoint/rollback.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
@@ -24,6 +24,8 @@ export interface RolledBack {
   readonly to: number;
   /** Ref that holds what was there before. */
   readonly rescue: string;
+  /** Submodules that keep what they have checked out, which is not what the checkpoint names. */
+  readonly submodules: readonly MovedSubmodule[];
   /** It was begun by an earlier process that did not live to finish it. */
   readonly finished: boolean;
   /** Wave numbers to which the work tree may go instead. */
@@ -73,6 +75,7 @@ function describe({ state }: LiveRun, restored: Restored, finished: boolean): Ro
     tree: restored.tree,
     to,
     rescue: restored.rescue,
+    submodules: restored.submodules,
     finished,
     others: [...waves].filter((wave) => wave !== to).sort((a, b) => a - b),
     leftOut: state.waves[to]?.leftOut ?? [],

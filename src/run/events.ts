@@ -230,6 +230,8 @@ export interface RollbackDone extends Body<'rollback.done'> {
   readonly to: number;
   /** The checkpoint of that wave. */
   readonly restored: Oid;
+  /** Paths that are not as in the checkpoint nevertheless, submodules among them; at most 100 are named. */
+  readonly not_restored?: readonly string[];
 }
 export interface RunWaiting extends Body<'run.waiting'> {
   /** Ids of the steps that wait for a person. */

@@ -1,5 +1,6 @@
 /** One event as one plain line, for logs and for terminals that cannot redraw. */
 import { plural, stripControl } from '../base/text.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
 import type { RunEvent, StepFinished } from '../run/events.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import { leftOutText } from './left-out-text.ts';
@@ -49,7 +50,9 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
     case 'rollback.started':
       return `rolling back to wave ${event.to}; the work tree as it was: ${event.rescue}`;
     case 'rollback.done':
-      return `rolled back to wave ${event.to}`;
+      return event.not_restored === undefined
+        ? `rolled back to wave ${event.to}`
+        : `rolled back to wave ${event.to}, but not restored: ${namePaths(event.not_restored)}`;
     default:
       return undefined;
   }

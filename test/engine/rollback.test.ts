@@ -21,6 +21,8 @@ import {
 const holdingWorkflow = (command: string) =>
   `name: hold\nsteps:\n  wait:\n    run: ${JSON.stringify(command)}\n`;
 
+const EMPTY_COMMIT = ['commit', '-q', '--allow-empty', '-m', 'lib'];
+
 const text = (history: History, path: string) =>
   readFileSync(history.repository.path(path), 'utf8');
 
@@ -41,6 +43,8 @@ describe('back and forward', () => {
         rescue: `refs/orch/rescue/${run}/${rescues}`,
         restored: history.read().state.checkpoints[wave]?.commit,
         tree: history.read().state.checkpoints[wave]?.tree,
+        worktree: repository.top,
+        not_restored: [],
       });
       expect(listing(repository, String(result['rescue']))).toBe(leaving);
       expect(listing(repository, String(result['tree']))).toBe(sealedTree(history, wave));
@@ -175,6 +179,52 @@ describe('while others are at work', () => {
     await step.exit(0);
     await history.json(['rollback', run, '--to', '0']);
     expect(existsSync(repository.path('one.txt'))).toBe(false);
+  });
+});
+
+describe('what cannot be restored', () => {
+  /** With a workflow `move` whose step commits inside the submodule `lib`. */
+  async function makeSubmoduleHistory(end: string): Promise<History> {
+    const history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('init', '-q', '../lib');
+    repository.git('-C', '../lib', '-c', 'user.name=x', '-c', 'user.email=x', ...EMPTY_COMMIT);
+    repository.git(
+      '-c',
+      'protocol.file.allow=always',
+      'submodule',
+      '--quiet',
+      'add',
+      '../lib',
+      'lib',
+    );
+    repository.write(
+      '.orch/workflows/move.yaml',
+      `name: move\non_failure: rollback\nsteps:\n  one: { run: git -C lib ${EMPTY_COMMIT.join(' ')}; echo one > one.md; ${end} }\n`,
+    );
+    repository.commitAll('with lib');
+    return history;
+  }
+
+  test('the commit of a submodule stays, and is named with what brings it back', async () => {
+    using history = await makeSubmoduleHistory('exit 0');
+    const { repository } = history;
+    const before = repository.git('-C', 'lib', 'rev-parse', 'HEAD');
+    expect((await history.orch(['run', 'move'])).code).toBe(0);
+    const after = repository.git('-C', 'lib', 'rev-parse', 'HEAD');
+    expect(await history.json(['rollback', '--to', '0'])).toMatchObject({ not_restored: ['lib'] });
+    expect(existsSync(repository.path('one.md'))).toBe(false);
+    expect(repository.git('-C', 'lib', 'rev-parse', 'HEAD')).toBe(after);
+    await history.json(['rollback', '--to', '1']);
+    const { stdout } = await history.orch(['rollback', '--to', '0']);
+    expect(stdout).toContain(`submodule lib; to bring it back too: git -C lib checkout ${before}`);
+  });
+
+  test('on_failure: rollback names it too', async () => {
+    using history = await makeSubmoduleHistory('exit 1');
+    const { code, stdout, stderr } = await history.orch(['run', 'move']);
+    expect(code).toBe(1);
+    expect(stdout + stderr).toContain('rolled back to wave 0, but not restored: lib');
   });
 });
 

@@ -6,6 +6,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
+import { isSubmoduleMove } from '../../checkpoint/rollback.ts';
 import type { Change, Oid, Repository } from '../../ports/git.ts';
 import { absolutePath, type BytePath, matchPaths, parentFolders, toText } from './byte-paths.ts';
 import { quoteWord } from './git-failure.ts';
@@ -61,11 +62,6 @@ export async function planRestore(
         .map(({ path }) => path),
     ),
   };
-}
-
-/** Which commit a submodule has checked out is its own business. */
-function isSubmoduleMove({ oldMode, newMode }: Change): boolean {
-  return oldMode === SUBMODULE_MODE && newMode === SUBMODULE_MODE;
 }
 
 /** @see GitPort.inTheWay */

@@ -1,10 +1,12 @@
 /** The work of `orch rollback`. */
 import { stripControl } from '../../base/text.ts';
+import type { MovedSubmodule } from '../../checkpoint/rollback.ts';
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
 import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
 import { leftOutText } from '../../view/left-out-text.ts';
 import { nextLine } from '../../view/next-line.ts';
+import { shellWord } from '../../view/summary-text.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
 
@@ -22,10 +24,19 @@ export async function rollbackCommand(
   const worktree = worktreeOf(ports, commonDir, run);
   const git = await ports.openGit(worktree);
   const result = await rollbackRun(ports, git, { run, to });
-  const { restored, tree, rescue, leftOut } = result;
+  const { restored, tree, rescue, submodules, leftOut } = result;
   const isElsewhere = git.repository.worktree !== here.repository.worktree;
   context.printResult(
-    () => ({ run, restored, tree, to, rescue, worktree, left_out: leftOut }),
+    () => ({
+      run,
+      restored,
+      tree,
+      to,
+      rescue,
+      worktree,
+      left_out: leftOut,
+      not_restored: submodules.map(({ path }) => path),
+    }),
     () => describe(context, result, isElsewhere ? worktree : undefined),
   );
 }
@@ -43,7 +54,13 @@ function describe(context: CliContext, result: RolledBack, elsewhere: string | u
     ...(elsewhere === undefined ? [] : [`  in the work tree ${stripControl(elsewhere)}`]),
     `  before: ${rescue}`,
     ...(leftOut.length === 0 ? [] : [`  not in it, and left as they are: ${leftOutText(leftOut)}`]),
+    ...rest.submodules.map(submoduleLine),
     `  what that had: git diff HEAD ${rescue}`,
     ...nextLine(context, next.length === 0 ? null : next.join(', or: '), '  '),
   ].join('\n');
+}
+
+function submoduleLine({ path, commit }: MovedSubmodule): string {
+  const word = shellWord(path);
+  return `  not restored: the submodule ${word}; to bring it back too: git -C ${word} checkout ${commit}`;
 }
