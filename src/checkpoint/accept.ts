@@ -5,7 +5,9 @@
  * Normally none: an in-place run has left its files where they are, the branch and the index move to
  * them, and what the user changed since stays as an uncommitted change. Files are written only where
  * the work tree does not have them: a file that the branch changed meanwhile and nobody touched here,
- * or all of them when the work tree is without the run's changes, as after `git switch` or `git reset`.
+ * or, when the work tree has none of the run's files any more, as after `git stash` or `git reset`,
+ * every file that stands as HEAD has it. While some of them are there, a file as HEAD has it was taken
+ * back on purpose.
  */
 import { OrchError } from '../base/errors.ts';
 import { plural, stripControl } from '../base/text.ts';
@@ -28,11 +30,11 @@ export function choosePathsToWrite(differences: AcceptDifferences): Set<string> 
   const brought = pathsOf(differences.headToCommit);
   const unlikeHead = pathsOf(differences.workTreeToHead);
   const edited = pathsOf(differences.workTreeToCheckpoint);
-  const isAbsent = [...brought].every((path) => !unlikeHead.has(path));
+  const isAsLeft = (path: string) => unlikeHead.has(path) && !edited.has(path);
+  const isAbsent = ![...brought].some(isAsLeft);
+  const isMissed = (path: string) => isAbsent && brought.has(path) && !unlikeHead.has(path);
   const wanted = [...pathsOf(differences.workTreeToCommit)];
-  return new Set(
-    wanted.filter((path) => (isAbsent && brought.has(path) ? true : !edited.has(path))),
-  );
+  return new Set(wanted.filter((path) => isMissed(path) || !edited.has(path)));
 }
 
 function pathsOf(changes: readonly PathChange[]): Set<string> {

@@ -49,13 +49,15 @@ export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
   const { git, files, ports } = run.parts;
   const index = `${files.folder}/accept-index`;
   const forget = () => {
-    for (const path of [index, `${index}.ignored`]) ports.files.remove(path);
+    for (const suffix of ['', '.ignored', '.unwatched']) ports.files.remove(`${index}${suffix}`);
   };
   forget();
   const { tree } = await git.snapshot({
     index,
     exclude: [],
     maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
+    // A step may have rewritten .gitignore: what was a secret to the checkpoints is one here.
+    ignoredAsIn: files.index,
   });
   forget();
   return tree;

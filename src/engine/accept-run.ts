@@ -40,7 +40,7 @@ export interface AcceptRequest {
 
 export interface Accepted {
   readonly run: string;
-  /** `accepted`: now. `before`: by an earlier accept. `there`: the branch had it already. */
+  /** `accepted`: now. `before`: by an earlier accept that HEAD holds. `there`: the branch had it already. */
   readonly outcome: 'accepted' | 'before' | 'there';
   /** Null when no accept has moved anything. */
   readonly how: AcceptHow | null;
@@ -67,8 +67,7 @@ export async function acceptRun(
     const head = await git.head();
     const { state } = run;
     const checkpoint = standingCheckpoint(state);
-    const { accepted } = state;
-    if (accepted && (accepted.brought ?? checkpoint?.commit) === checkpoint?.commit)
+    if (await isStillAccepted(git, state, head, checkpoint))
       return describe(state, head, 'before', null);
     refuseUnlessPassed(state);
     if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
@@ -84,6 +83,19 @@ export async function acceptRun(
     await perform(run, head.oid);
     return describe(state, head, 'accepted', checkpoint);
   });
+}
+
+/** The branch may have been taken back since, or another one be current. */
+async function isStillAccepted(
+  git: GitPort,
+  { accepted }: RunState,
+  head: Head,
+  checkpoint: Checkpoint | undefined,
+): Promise<boolean> {
+  if (accepted === undefined || head.oid === null) return false;
+  if ((accepted.brought ?? checkpoint?.commit) !== checkpoint?.commit) return false;
+  if ((await git.resolve(accepted.commit)) === null) return false;
+  return await git.isAncestor(accepted.commit, head.oid);
 }
 
 interface Place {

@@ -27,7 +27,14 @@ export interface Head {
   readonly ref: string | null;
 }
 
-export type LeftOutReason = 'too_large' | 'nested_repository' | 'newly_unignored' | 'unreadable';
+export type LeftOutReason =
+  | 'too_large'
+  | 'nested_repository'
+  | 'newly_unignored'
+  | 'unreadable'
+  /** The user has told git not to look at it (`update-index`, a sparse checkout), and it is there. */
+  | 'assume_unchanged'
+  | 'skip_worktree';
 
 export interface LeftOut {
   readonly path: string;
@@ -42,6 +49,8 @@ export interface SnapshotRequest {
   readonly exclude: readonly string[];
   /** Files not tracked yet that are larger are left out and named. */
   readonly maxFileSizeBytes: number;
+  /** Another private index, whose list of paths that were ignored in the beginning counts here too. */
+  readonly ignoredAsIn?: string;
 }
 
 export interface Snapshot {

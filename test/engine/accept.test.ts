@@ -96,6 +96,22 @@ describe('the result on the branch', () => {
     expect(userState(history.repository)).toBe(before);
   });
 
+  test('after the branch was taken back, it is accepted anew; so on another branch', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('branch', 'rel');
+    await history.json(['accept']);
+    repository.git('reset', '-q', '--hard', 'HEAD~1');
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'accepted', branch: 'main' });
+    expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+    repository.git('checkout', '-q', 'rel');
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'accepted', branch: 'rel' });
+    expect(listing(repository, 'rel')).toBe(sealedTree(history, 3));
+    expect(status(history)).toBe('');
+    expect(await history.json(['accept'])).toMatchObject({ outcome: 'before', branch: 'rel' });
+  });
+
   test('a detached HEAD moves, and no branch', async () => {
     using history = await makeHistory({ dirty: false });
     const { repository } = history;
@@ -167,6 +183,56 @@ describe("the user's own work", () => {
     expect(text(history, 'kept.txt')).toBe('changed\n');
     expect(existsSync(repository.path('gone.txt'))).toBe(false);
     expect(lstatSync(repository.path('one.txt')).mode & 0o111).not.toBe(0);
+  });
+
+  test('one that has only an edit of the user in their place keeps it and gets the others', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.git('stash', '-q', '--include-untracked');
+    repository.write('one.txt', 'mine\n');
+    await history.json(['accept']);
+    expect(status(history)).toBe(' M one.txt');
+    expect(text(history, 'one.txt')).toBe('mine\n');
+    expect(text(history, 'two.txt')).toBe('two\n');
+  });
+
+  test('what was ignored when the run began is in no pin, though a step has rewritten .gitignore', async () => {
+    using history = await makeHistory({
+      dirty: false,
+      workflow: "name: history\nsteps:\n  one: { run: 'echo nothing > .gitignore' }\n",
+    });
+    const { repository } = history;
+    await history.json(['accept']);
+    const pins = repository.git(
+      'for-each-ref',
+      '--format=%(objectname)',
+      'refs/orch',
+      'refs/heads',
+    );
+    const objects = repository.git('rev-list', '--objects', ...pins.split('\n'));
+    expect(objects).toContain(' .gitignore');
+    expect(objects).not.toContain('ignored');
+  });
+
+  test('a file that git was told to assume unchanged is named, kept, and still assumed so', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    repository.write(
+      '.orch/workflows/hidden.yaml',
+      'name: hidden\nsteps:\n  one: { run: echo changed >> kept.txt; echo 1 > hidden.txt }\n',
+    );
+    repository.commitAll('second');
+    repository.git('update-index', '--assume-unchanged', 'kept.txt');
+    const { stdout } = await history.orch(['run', 'hidden', '--json']);
+    const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    expect(summary).toMatchObject({
+      status: 'passed',
+      left_out: [{ path: 'kept.txt', reason: 'assume_unchanged' }],
+    });
+    await history.json(['accept', summary.run]);
+    expect(repository.git('show', 'HEAD:hidden.txt')).toBe('1');
+    expect(repository.git('ls-files', '-v', 'kept.txt')).toBe('h kept.txt');
+    expect(text(history, 'kept.txt')).toMatch(/changed\n$/);
   });
 
   test('there, an ignored file in the way is named and kept', async () => {

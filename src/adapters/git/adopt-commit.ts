@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Oid } from '../../ports/git.ts';
+import { type BytePath, joinNul, splitNul } from './byte-paths.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import { lockIndex } from './index-lock.ts';
 import { copyIndex } from './private-index.ts';
@@ -26,12 +27,21 @@ export async function adoptCommit(
   using fresh = makeTemporaryIndex(repository);
   // The user's index is the start, so that stat data and sparse entries of unchanged files stay.
   copyIndex(join(repository.gitDir, 'index'), fresh.path);
+  const assumed = await listAssumedUnchanged(context, fresh.path);
+  // `read-tree` refuses to touch an entry that is assumed unchanged when its file has changed after all.
+  await mark(context, fresh.path, '--no-assume-unchanged', assumed);
   await runGit(context, { args: ['read-tree', '--reset', commit], index: fresh.path });
   await runGit(context, {
     args: ['update-index', '-q', '--refresh'],
     index: fresh.path,
     okCodes: [0, 1],
   });
+  await mark(
+    context,
+    fresh.path,
+    '--assume-unchanged',
+    await stillTracked(context, fresh.path, assumed),
+  );
   const head = await readHead(context);
   if (head.oid !== commit) {
     const update = { ref: 'HEAD', to: commit, from: expectedHead };
@@ -39,4 +49,36 @@ export async function adoptCommit(
   }
   const writtenAt = Math.floor(statSync(fresh.path).mtimeMs / 1000);
   lock.replaceIndex(readFileSync(fresh.path), writtenAt);
+}
+
+async function listAssumedUnchanged(context: GitContext, index: string): Promise<BytePath[]> {
+  const { stdout } = await runGit(context, { args: ['ls-files', '-v', '-z'], index });
+  return splitNul(stdout)
+    .filter((line) => /^[a-z] /.test(line))
+    .map((line) => line.slice('h '.length));
+}
+
+async function stillTracked(
+  context: GitContext,
+  index: string,
+  paths: readonly BytePath[],
+): Promise<BytePath[]> {
+  if (paths.length === 0) return [];
+  const { stdout } = await runGit(context, { args: ['ls-files', '-z'], index });
+  const tracked = new Set(splitNul(stdout));
+  return paths.filter((path) => tracked.has(path));
+}
+
+async function mark(
+  context: GitContext,
+  index: string,
+  flag: '--assume-unchanged' | '--no-assume-unchanged',
+  paths: readonly BytePath[],
+): Promise<void> {
+  if (paths.length === 0) return;
+  await runGit(context, {
+    args: ['update-index', flag, '-z', '--stdin'],
+    input: joinNul(paths),
+    index,
+  });
 }

@@ -3,7 +3,8 @@
  *
  * It begins as a copy of the user's index and never as HEAD, which would drop files that were added
  * by force. Beside it lies `<index>.ignored`, the paths that were ignored at that moment: a step that
- * edits .gitignore must not bring build results or secrets into a checkpoint unnoticed.
+ * edits .gitignore must not bring build results or secrets into a checkpoint unnoticed. And
+ * `<index>.unwatched`, tracked paths that git was told not to look at: no snapshot sees what they hold.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -46,6 +47,7 @@ export async function preparePrivateIndex(context: GitContext, index: string): P
     if (!existsSync(ignoredListOf(index))) {
       replaceFile(ignoredListOf(index), joinNul(await listIgnored(context)));
     }
+    replaceFile(unwatchedListOf(index), joinNul(await listUnwatched(context)));
     copyIndex(join(repository.gitDir, 'index'), index);
   } catch (cause) {
     throw explainFileFailure('cannot make the private index', repository.gitDir, cause);
@@ -139,9 +141,39 @@ async function listIgnored(context: GitContext): Promise<BytePath[]> {
     .map((line) => line.slice('!! '.length));
 }
 
+const unwatchedListOf = (index: string): string => `${index}.unwatched`;
+
+/** As `ls-files -v` prints them: `h path` is assumed unchanged, `S path` not in the work tree, `s` both. */
+async function listUnwatched(context: GitContext): Promise<string[]> {
+  const { stdout } = await runGit(context, { args: ['ls-files', '-v', '-z'] });
+  return splitNul(stdout).filter((line) => /^[a-zS] /.test(line));
+}
+
+interface Unwatched {
+  readonly path: BytePath;
+  readonly reason: 'assume_unchanged' | 'skip_worktree';
+}
+
+/** Tracked paths that git does not look at; those of a sparse checkout are mostly not there at all. */
+export function readUnwatched(index: string): Unwatched[] {
+  return splitNul(readIfThere(unwatchedListOf(index))).map((line) => ({
+    path: line.slice('h '.length),
+    reason: /^s/i.test(line) ? 'skip_worktree' : 'assume_unchanged',
+  }));
+}
+
+function readIfThere(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return Buffer.of();
+    throw error;
+  }
+}
+
 /** @returns whether a path was ignored, by itself or by a folder above it, when the index was made */
 export function readFormerlyIgnored(index: string): (path: BytePath) => boolean {
-  const ignored = new Set(splitNul(readFileSync(ignoredListOf(index))));
+  const ignored = new Set(splitNul(readIfThere(ignoredListOf(index))));
   if (ignored.size === 0) return () => false;
   return (path) => {
     if (ignored.has(path)) return true;

@@ -4,13 +4,19 @@
  *
  * Three processes one after the other on the critical path: the scan (two side by side), the update
  * of the index, the writing of the tree. Left out and named are untracked files that are too large,
- * repositories inside the work tree, and paths that were ignored when the run began.
+ * repositories inside the work tree, paths that were ignored when the run began, and files that git was
+ * told not to look at.
  */
 import { OrchError } from '../../base/errors.ts';
 import type { LeftOut, Oid, Snapshot, SnapshotRequest } from '../../ports/git.ts';
 import { type BytePath, joinNul, matchPaths, toText } from './byte-paths.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
-import { discardPrivateIndex, preparePrivateIndex, readFormerlyIgnored } from './private-index.ts';
+import {
+  discardPrivateIndex,
+  preparePrivateIndex,
+  readFormerlyIgnored,
+  readUnwatched,
+} from './private-index.ts';
 import { look, scanWorkTree, type WorkTreeChanges } from './scan-work-tree.ts';
 
 /** Files come and go while they are looked at; after so many rounds something else is wrong. */
@@ -88,7 +94,12 @@ function chooseUntracked(
   request: SnapshotRequest,
   changes: WorkTreeChanges,
 ): Choice {
-  const wasIgnored = readFormerlyIgnored(request.index);
+  const lists = [
+    request.index,
+    ...(request.ignoredAsIn === undefined ? [] : [request.ignoredAsIn]),
+  ];
+  const ignored = lists.map(readFormerlyIgnored);
+  const wasIgnored = (path: BytePath) => ignored.some((matches) => matches(path));
   const taken: BytePath[] = [];
   const leftOut: LeftOut[] = changes.nestedRepositories.map((path) => ({
     path: toText(path),
@@ -101,6 +112,11 @@ function chooseUntracked(
     else if (stats.isFile() && stats.size > request.maxFileSizeBytes) {
       leftOut.push({ path: toText(path), reason: 'too_large', sizeBytes: stats.size });
     } else taken.push(path);
+  }
+  const isExcluded = matchPaths(request.exclude);
+  for (const { path, reason } of readUnwatched(request.index)) {
+    if (isExcluded(path) || look(context.repository.worktree, path) === undefined) continue;
+    leftOut.push({ path: toText(path), reason });
   }
   return { taken, leftOut: leftOut.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }

@@ -115,7 +115,10 @@ async function takeSnapshot(
   const cache = await openSoundCache(gitDir, store, request.index);
   const lookedAtSeconds = Math.floor(Date.now() / 1000);
   const infoExclude = readIfThere(join(gitDir, 'info/exclude')) ?? '';
-  const result = scanFiles(top, store, cache, request, infoExclude);
+  const elsewhere = request.ignoredAsIn;
+  const also = elsewhere === undefined ? [] : (openStatCache(elsewhere, gitDir).ignored ?? []);
+  const old = { ...cache, ignored: [...(cache.ignored ?? []), ...also] };
+  const result = scanFiles(top, store, old, request, infoExclude);
   const head = readHeadFile(gitDir).oid;
   const known = cache.tree ?? (head === null ? null : await store.treeOf(head));
   const tree = await writeFlatTree(store, result.tracked, known);

@@ -124,7 +124,10 @@ function isRepository(scan: Scan, folder: BytePath): boolean {
 function visitFile(scan: Scan, path: BytePath, around: Surroundings): void {
   if (scan.isExcluded(path)) return;
   const known = scan.old.tracked.get(path);
-  if (known?.isFixed === true) return;
+  if (known?.isFixed === true) {
+    scan.leftOut.push({ path: toText(path), reason: 'assume_unchanged' });
+    return;
+  }
   if (known === undefined && isLeftOut(scan, path, around)) return;
   const stats = look(scan, path);
   if (stats === undefined) return;
