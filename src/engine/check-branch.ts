@@ -19,12 +19,11 @@ export async function refuseIfBranchStrayed(
 ): Promise<void> {
   const onCurrent = frozen.commit_to === 'current';
   const known = state.checkpoints.at(-1)?.commit ?? (onCurrent ? state.base : null);
-  const head = await git.head();
-  const found = onCurrent ? head.oid : await git.resolve(branchOf(state.run));
+  const head = onCurrent ? await git.head() : undefined;
+  if (head) refuseIfSwitched(state.run, head, frozen);
+  const found = head ? head.oid : await git.resolve(branchOf(state.run));
   if (found === known || (await isOneAhead(git, found, state))) return;
-  throw onCurrent
-    ? currentMoved(state.run, frozen, head, known)
-    : branchMoved(state.run, found, known);
+  throw head ? currentMoved(state.run, head, known) : branchMoved(state.run, found, known);
 }
 
 /** A checkpoint that was being made when its process ended; whether it is whole is seen when it is made again. */
@@ -56,28 +55,39 @@ export function moveBranchBack(run: string, found: Oid | null, known: Oid | null
   return [...keep, ...back, `orch resume ${run}`].join(' && ');
 }
 
-function currentMoved(
-  run: string,
-  { branch }: Pick<Frozen, 'branch'>,
-  head: Head,
-  known: Oid | null,
-): OrchError {
-  const name = branch?.replace('refs/heads/', '');
-  const isElsewhere = name !== undefined && head.ref !== branch;
+/** For a run with `--commit-to current`. @param known where the run left the branch */
+export function currentMoved(run: string, head: Head, known: Oid | null): OrchError {
   return new OrchError(
     'ORCH_REF_MOVED',
-    `the current branch is not at ${known ?? 'its start'}, where the run left it`,
+    `${shortName(head.ref)} is not at ${known ?? 'its start'}, where run ${run} left it: something else has committed there`,
     {
-      fix: isElsewhere
-        ? `git switch ${name} && orch resume ${run}`
-        : moveCurrentBack(run, head.oid, known),
+      fix: `${moveCurrentBack(run, head.oid, known)}; or give it up: orch cancel ${run}, which leaves the branch alone`,
     },
   );
 }
 
 /** Only the branch moves: index and files stay, and what was committed meanwhile keeps a name. */
-export function moveCurrentBack(run: string, found: Oid | null, known: Oid | null): string {
+function moveCurrentBack(run: string, found: Oid | null, known: Oid | null): string {
   const keep = found === null ? [] : [`git branch saved-${run}`];
   const back = known === null ? 'git update-ref -d HEAD' : `git reset --soft ${known}`;
   return [...keep, back, `orch resume ${run}`].join(' && ');
+}
+
+/** @param begun the branch that the run began on; null for a detached HEAD */
+export function refuseIfSwitched(
+  run: string,
+  head: Head,
+  { branch: begun }: Pick<Frozen, 'branch'>,
+): void {
+  if (head.ref === begun) return;
+  const back = begun === null ? 'git switch --detach' : `git switch ${shortName(begun)}`;
+  throw new OrchError(
+    'ORCH_REF_MOVED',
+    `HEAD is at ${shortName(head.ref)}, and run ${run} puts its checkpoints on ${shortName(begun)}, where it began`,
+    { fix: `${back} && orch resume ${run}; or give it up: orch cancel ${run}` },
+  );
+}
+
+function shortName(ref: string | null): string {
+  return ref === null ? 'no branch (detached)' : ref.replace('refs/heads/', '');
 }

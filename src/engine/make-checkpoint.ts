@@ -12,7 +12,7 @@ import type { FilesPort } from '../ports/files.ts';
 import type { CheckpointCreated } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
-import { moveBranchBack, moveCurrentBack } from './check-branch.ts';
+import { currentMoved, moveBranchBack, refuseIfSwitched } from './check-branch.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunFiles } from './run-files.ts';
@@ -42,32 +42,70 @@ async function buildCheckpoint(
   open: OpenCheckpoint,
   report: string | undefined,
 ): Promise<Oid> {
-  const { git, frozen } = run.parts;
+  const { git } = run.parts;
   const committed = committedFiles(run, open, report);
-  const target =
-    frozen.commit_to === 'current'
-      ? (await git.head()).oid
-      : await git.resolve(branchOf(run.state.run));
+  const isMade = async (oid: Oid) => await isThisCheckpoint(run, oid, open, committed.facts.digest);
+  const { onCurrent, target } = await findPlace(run, open, isMade);
   if (target !== null && target !== open.parent) {
-    if (await isThisCheckpoint(run, target, open, committed.facts.digest)) return target;
+    if (await isMade(target)) return target;
     throw strayCommit(run, open, target);
   }
   const tree = await git.treeWithFiles(open.tree, committed.files);
   const parents = open.parent === null ? [] : [open.parent];
   const commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
   const sealed = open.closing ? [] : [{ ref: sealedRef(run.state.run, open.wave), to: null }];
-  if (frozen.commit_to === 'current') {
-    await git.adoptCommit(commit, open.parent);
+  if (onCurrent) {
+    await adopt(run, commit, open.parent);
     await git.checkOutPath(commit, committedFolder(run.state.run));
     await git.updateRefs(sealed);
   } else {
     const isFirst = run.state.checkpoints.length === 0;
-    await git.updateRefs([
-      { ref: branchOf(run.state.run), to: commit, from: isFirst ? null : open.parent },
-      ...sealed,
-    ]);
+    const from = isFirst || run.parts.frozen.commit_to === 'current' ? target : open.parent;
+    await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from }, ...sealed]);
   }
   return commit;
+}
+
+/** The branch may also be moved in the moment between the look and the change. */
+async function adopt(run: LiveRun, commit: Oid, parent: Oid | null): Promise<void> {
+  const { git } = run.parts;
+  try {
+    await git.adoptCommit(commit, parent);
+  } catch (error) {
+    if (!(error instanceof OrchError) || error.code !== 'ORCH_REF_MOVED') throw error;
+    throw currentMoved(run.state.run, await git.head(), parent);
+  }
+}
+
+interface Place {
+  /** Else on the run's own branch. */
+  readonly onCurrent: boolean;
+  /** Where that branch stands. */
+  readonly target: Oid | null;
+}
+
+/**
+ * With `--commit-to current` the branch must be as the run left it. But a run that is cancelled ends
+ * all the same: what cannot go there goes on `orch/<run>`.
+ * @throws OrchError ORCH_REF_MOVED
+ */
+async function findPlace(
+  run: LiveRun,
+  open: OpenCheckpoint,
+  isMade: (oid: Oid) => Promise<boolean>,
+): Promise<Place> {
+  const { git, frozen } = run.parts;
+  const { run: id, cancelled } = run.state;
+  if (frozen.commit_to === 'current') {
+    const head = await git.head();
+    const isThere = head.oid === open.parent || (head.oid !== null && (await isMade(head.oid)));
+    if (isThere && head.ref === frozen.branch) return { onCurrent: true, target: head.oid };
+    if (!cancelled) {
+      refuseIfSwitched(id, head, frozen);
+      throw currentMoved(id, head, open.parent);
+    }
+  }
+  return { onCurrent: false, target: await git.resolve(branchOf(id)) };
 }
 
 /** The files of `.orch/runs/<run>` as of the last event of the open checkpoint's segment. */
@@ -114,15 +152,11 @@ async function isThisCheckpoint(
   );
 }
 
-function strayCommit({ state, parts }: LiveRun, open: OpenCheckpoint, found: Oid): OrchError {
-  const { run } = state;
-  const onCurrent = parts.frozen.commit_to === 'current';
-  const where = onCurrent ? 'the current branch' : branchOf(run);
-  const moveBack = onCurrent ? moveCurrentBack : moveBranchBack;
+function strayCommit({ state }: LiveRun, open: OpenCheckpoint, found: Oid): OrchError {
   return new OrchError(
     'ORCH_REF_MOVED',
-    `${where} was moved by someone else before checkpoint ${open.wave}`,
-    { fix: moveBack(run, found, open.parent) },
+    `${branchOf(state.run)} was moved by someone else before checkpoint ${open.wave}`,
+    { fix: moveBranchBack(state.run, found, open.parent) },
   );
 }
 

@@ -15,6 +15,7 @@ import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { clearStaleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
+import { isRequestLeft } from './requests.ts';
 import { completeRollBack } from './roll-back.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { lockRun, type RunHooks } from './start-run.ts';
@@ -47,7 +48,9 @@ export async function resumeRun(
   // Read again: what the last holder wrote before it let go counts.
   const { files, frozen, journal, state } = readRun(ports.files, commonDir, request.run);
   if (isDone(state, request)) return { state, resumed: false };
-  await refuseIfBranchStrayed(git, frozen, state);
+  const isToEnd = state.cancelled || isRequestLeft(ports.files, files, 'cancel');
+  // A run can be given up whatever became of the user's branch.
+  if (!(isToEnd && frozen.commit_to === 'current')) await refuseIfBranchStrayed(git, frozen, state);
   const run = new LiveRun({
     ports,
     git,
