@@ -3,6 +3,7 @@
  * they end: they are looked at, all of them at once, quickly at first and then in longer and longer
  * turns, so that hours of waiting cost next to nothing.
  */
+import type { ProcessPort } from '../ports/processes.ts';
 import type { KeeperRecord } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -23,9 +24,10 @@ export class AdoptedKeepers {
     this.#run = run;
   }
 
-  /** False for one of another boot: its pid and start time may be those of something else. */
+  /** False for one of another boot or container: its pid and start time may be those of something else. */
   isAlive(keeper: KeeperRecord): boolean {
-    return this.isOfThisBoot(keeper) && this.#run.parts.ports.processes.isAlive(keeper);
+    const { processes } = this.#run.parts.ports;
+    return this.isOfThisBoot(keeper) && isVisible(processes, keeper) && processes.isAlive(keeper);
   }
 
   /** Only then is the exit log to be believed; files of steps were never synced. */
@@ -57,4 +59,9 @@ export class AdoptedKeepers {
       if (this.#awaited.size > 0) this.#lookIn(nextMs);
     });
   }
+}
+
+/** Whether a pid of the keeper's pid namespace means the same process here. */
+export function isVisible(processes: ProcessPort, { pid_ns }: KeeperRecord): boolean {
+  return pid_ns === undefined || pid_ns === processes.place().pid_ns;
 }

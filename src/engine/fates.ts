@@ -5,6 +5,7 @@
 import type { Ports } from '../ports/ports.ts';
 import { type Attempt, type RunState, splitGateKey, waveOf } from '../run/state.ts';
 import { type Fate, workKey } from '../view/run-facts.ts';
+import { isVisible } from './adopted-keepers.ts';
 import { readExitLog } from './keeper-pool.ts';
 import { attemptKey, gateAttemptKey, type RunFiles } from './run-files.ts';
 
@@ -23,7 +24,8 @@ export function fatesOf(
     if (keeper?.boot !== boot) return { kind: 'gone' };
     const exitCode = codes.get(key);
     if (exitCode !== undefined) return { kind: 'ended', exitCode };
-    return { kind: processes.isAlive(keeper) ? 'alive' : 'gone' };
+    const isAlive = isVisible(processes, keeper) && processes.isAlive(keeper);
+    return { kind: isAlive ? 'alive' : 'gone' };
   };
   for (const index of state.running) {
     const node = state.nodes[index];

@@ -47,7 +47,14 @@ export class KeeperPool {
       keeperEnded: (gone) => this.#keeperEnded(gone),
     });
     this.#keepers.add(keeper);
-    this.#run.record({ type: 'keeper.started', slot, ...keeper.identity });
+    // The host is not said: the journal is committed, and may be published.
+    const { pid_ns } = parts.ports.processes.place();
+    this.#run.record({
+      type: 'keeper.started',
+      slot,
+      ...keeper.identity,
+      ...(pid_ns !== undefined && { pid_ns }),
+    });
     return keeper;
   }
 

@@ -2,16 +2,18 @@
  * One writer: locks that know their holder and are taken over when it is dead.
  *
  * A lock is a file `<name>.<n>` that names a process (pid, start time, boot id, so that a reused pid
- * is not mistaken for the holder). Whoever finds the highest n dead makes n+1; of two that try,
+ * is not mistaken for the holder; and the pid namespace and host, because from here nobody can see
+ * whether one of a container or of another machine lives, so it counts as living). Whoever finds the highest n dead makes n+1; of two that try,
  * `createExclusive` lets one through. After making its file the taker looks again: had someone else
  * made another number meanwhile, it gives way. n is the epoch of the run. Only who holds the lock
  * removes what the dead have left: a name may be in use again by the time it is removed.
  */
 import { OrchError } from '../base/errors.ts';
 import type { FilesPort } from '../ports/files.ts';
-import type { ProcessPort } from '../ports/processes.ts';
+import type { ProcessPlace, ProcessPort } from '../ports/processes.ts';
 
-export interface LockHolder {
+/** Locks of older versions do not say where. */
+export interface LockHolder extends Partial<ProcessPlace> {
   readonly pid: number;
   readonly start: string;
   readonly boot: string;
@@ -56,7 +58,12 @@ function tryLock(files: FilesPort, processes: ProcessPort, request: LockRequest)
   refuseIfHeld(processes, before, request);
   const epoch = Math.max(request.after, ...before.map((lock) => lock.n)) + 1;
   const path = `${request.folder}/${request.name}.${epoch}`;
-  const holder: LockHolder = { ...processes.self(), boot: processes.bootId(), what: request.what };
+  const holder: LockHolder = {
+    ...processes.self(),
+    boot: processes.bootId(),
+    ...processes.place(),
+    what: request.what,
+  };
   const made = makeLock(files, path, holder);
   const others = lockFiles(files, request).filter((lock) => !made || lock.path !== path);
   try {
@@ -148,7 +155,17 @@ function readHolder(files: FilesPort, path: string): LockHolder | undefined {
 }
 
 function isHeld(processes: ProcessPort, { holder }: LockFile): boolean {
-  return holder !== undefined && holder.boot === processes.bootId() && processes.isAlive(holder);
+  if (holder === undefined) return false;
+  if (isElsewhere(processes, holder)) return true;
+  return holder.boot === processes.bootId() && processes.isAlive(holder);
+}
+
+/** True for a process that this one could not see if it lived. */
+function isElsewhere(processes: ProcessPort, { boot, host, pid_ns }: LockHolder): boolean {
+  const here = processes.place();
+  // Of the same kernel, the name of the host says nothing: a container has one of its own.
+  if (boot === processes.bootId()) return pid_ns !== undefined && pid_ns !== here.pid_ns;
+  return host !== undefined && host !== here.host;
 }
 
 function refuseIfHeld(
@@ -157,7 +174,25 @@ function refuseIfHeld(
   request: LockRequest,
 ): void {
   const held = locks.find((lock) => isHeld(processes, lock));
-  if (held) throw heldBy(held.holder, request);
+  if (held === undefined) return;
+  if (held.holder && isElsewhere(processes, held.holder))
+    throw heldElsewhere(held.holder, held.path, request);
+  throw heldBy(held.holder, request);
+}
+
+function heldElsewhere(holder: LockHolder, path: string, { what }: LockRequest): OrchError {
+  const where = `host ${holder.host ?? 'unknown'}${holder.pid_ns === undefined ? '' : `, namespace ${holder.pid_ns}`}`;
+  return new OrchError(
+    'ORCH_LOCKED',
+    `${what}: refused, because process ${holder.pid} (${holder.what}) of another container or machine (${where}) is at work on it, or was when it was last seen`,
+    {
+      fix: `end it there; only when it is sure to be gone: rm ${quotePath(path)}, and then the same command again`,
+    },
+  );
+}
+
+function quotePath(path: string): string {
+  return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function heldBy(holder: LockHolder | undefined, request: LockRequest): OrchError {

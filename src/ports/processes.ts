@@ -83,8 +83,16 @@ export interface StartedProgram {
   letGo(): void;
 }
 
+/** Where pids mean something: another container may share kernel and disk, but not its processes. */
+export interface ProcessPlace {
+  readonly host: string;
+  /** As the kernel names it, `pid:[4026531836]`; absent where there are no such things. */
+  readonly pid_ns?: string;
+}
+
 export interface ProcessPort {
   bootId(): string;
+  place(): ProcessPlace;
   self(): ProcessIdentity;
   /** False for a zombie, a reused pid and a gone one. */
   isAlive(identity: ProcessIdentity): boolean;

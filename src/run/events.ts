@@ -78,6 +78,8 @@ export interface KeeperStarted extends Body<'keeper.started'> {
   readonly pid: number;
   /** Start time of the process as the kernel counts it. */
   readonly start: string;
+  /** The pid namespace in which `pid` holds, as Linux names it: containers have their own. */
+  readonly pid_ns?: string;
 }
 export interface RequestReceived extends Body<'request.received'> {
   /** What somebody asked for. */

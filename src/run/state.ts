@@ -100,6 +100,8 @@ export interface KeeperRecord {
   readonly start: string;
   /** Boot id of the machine then: a keeper does not outlive a reboot. */
   readonly boot: string;
+  /** Where its pid holds. */
+  readonly pid_ns?: string;
 }
 
 export interface RunState {

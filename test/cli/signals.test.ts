@@ -4,7 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -343,6 +343,41 @@ describe('two at once', () => {
       ({ type }) => type === 'run.resumed',
     );
     expect(resumed).toHaveLength(1);
+  });
+
+  test('an orch in a container of the same machine is left at work, and its lock can be broken', async ({
+    skip,
+  }) => {
+    const box = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
+    const tried = spawnSync(box[0] ?? '', [...box.slice(1), 'true'], { encoding: 'utf8' });
+    skip(tried.status !== 0, `no pid namespace here: ${tried.error ?? tried.stderr}`);
+    const { repository, steering } = await makeScene();
+    repository.write(
+      'w.yaml',
+      `name: w\nsteps:\n  slow: { run: ${quoted(steering.command('slow'))} }\n`,
+    );
+    const command = [...box, process.execPath, orchProgram(), 'run', 'w.yaml'];
+    const orch = spawn(command[0] ?? '', command.slice(1), {
+      cwd: repository.top,
+      env: cleanEnvironment(),
+    });
+    onTestFinished(() => void orch.kill('SIGKILL'));
+    await steering.started('slow');
+    for (const where of ['the work tree', 'the run']) {
+      const refused = await runOrch(['resume'], { cwd: repository.top });
+      expect(refused.code, refused.stderr).toBe(4);
+      expect(refused.stderr).toContain('of another container or machine');
+      const named =
+        / rm '(.*)', and then/.exec(refused.stderr)?.[1]?.replaceAll("'\\''", "'") ?? '';
+      if (where === 'the work tree') {
+        orch.kill('SIGKILL');
+        await once(orch, 'close');
+      }
+      rmSync(named);
+    }
+    const resumed = runToEnd(repository, 'resume');
+    await (await steering.started('slow')).exit(0);
+    expect((await resumed).summary.status).toBe('passed');
   });
 
   test.for([

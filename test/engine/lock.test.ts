@@ -51,8 +51,9 @@ function portsOf(world: World, pid: number, calls: Calls = (perform) => perform(
       }),
     remove: (path: string) => calls(() => void world.files.delete(path)),
   } as Pick<FilesPort, 'makeFolder' | 'list' | 'readText' | 'createExclusive' | 'remove'>;
-  const processes: Pick<ProcessPort, 'bootId' | 'self' | 'isAlive'> = {
+  const processes: Pick<ProcessPort, 'bootId' | 'place' | 'self' | 'isAlive'> = {
     bootId: () => BOOT,
+    place: () => ({ host: 'here', pid_ns: 'pid:[1]' }),
     self: () => ({ pid, start: `at-${pid}` }),
     isAlive: ({ pid: other, start }: ProcessIdentity) => {
       const look = () => world.alive.has(other) && start === `at-${other}`;
@@ -223,6 +224,42 @@ describe('acquireLock', () => {
     expect([...world.files.keys()]).toEqual(['f/lock.3']);
     const { files, processes } = portsOf(world, 100);
     expect(lockHolder(files, processes, { folder: 'f', name: 'lock' })?.pid).toBe(7);
+  });
+
+  test.for([
+    { where: 'another container', boot: BOOT, host: 'box', pid_ns: 'pid:[2]' },
+    { where: 'another container of the same name', boot: BOOT, host: 'here', pid_ns: 'pid:[2]' },
+    { where: 'another machine', boot: 'boot-of-that', host: 'there', pid_ns: 'pid:[1]' },
+  ])('one of $where counts as living, and its file is named', ({ boot, host, pid_ns }) => {
+    const holder = { pid: 7, start: 'at-7', boot, host, pid_ns, what: 'work of 7' };
+    const world = worldOf({ 'f/lock.3': JSON.stringify(holder) }, [100]);
+    const { files, processes } = portsOf(world, 100);
+    let refusal: unknown;
+    try {
+      take(world, 100, 0);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toMatchObject({
+      code: 'ORCH_LOCKED',
+      fix: expect.stringContaining("rm 'f/lock.3'"),
+    });
+    expect(String(refusal)).toContain(`host ${host}, namespace ${pid_ns}`);
+    expect(staleLocks(files, processes, { folder: 'f', name: 'lock' })).toEqual([]);
+  });
+
+  test.for([
+    { what: 'a reboot', boot: 'boot-1', host: 'here', pid_ns: 'pid:[9]' },
+    {
+      what: 'a death, and the host has another name now',
+      boot: BOOT,
+      host: 'old',
+      pid_ns: 'pid:[1]',
+    },
+  ])('after $what it is taken over', ({ boot, host, pid_ns }) => {
+    const holder = { pid: 7, start: 'at-7', boot, host, pid_ns, what: 'work of 7' };
+    const world = worldOf({ 'f/lock.3': JSON.stringify(holder) }, [100]);
+    expect(take(world, 100, 0).epoch).toBe(4);
   });
 
   test('takes over from a pid that was given to another process since', () => {

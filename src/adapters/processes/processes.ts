@@ -3,8 +3,15 @@
  * keepers (keeper.ts), the process table (proc-table.ts, or ps-table.ts where there is no /proc), the
  * cost of a job (usage.ts) and its end (stop.ts).
  */
-import { existsSync } from 'node:fs';
-import type { KeeperEvents, ProcessIdentity, ProcessPort } from '../../ports/processes.ts';
+import { existsSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { hasErrno } from '../../base/errors.ts';
+import type {
+  KeeperEvents,
+  ProcessIdentity,
+  ProcessPlace,
+  ProcessPort,
+} from '../../ports/processes.ts';
 import { startDetachedProgram } from './detached-program.ts';
 import { startKeeperProcess } from './keeper.ts';
 import { createProcTable } from './proc-table.ts';
@@ -25,6 +32,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
   };
   return {
     bootId: () => table.bootId(),
+    place: findPlace,
     self: () => identify(process.pid),
     isAlive: ({ pid, start }) => {
       const entry = table.find(pid);
@@ -59,4 +67,14 @@ function forgetEnded(keepers: Set<number>, events: KeeperEvents): KeeperEvents {
 
 function openProcessTable(): ProcessTable {
   return existsSync('/proc/self/stat') ? createProcTable() : createPsTable();
+}
+
+function findPlace(): ProcessPlace {
+  const host = hostname();
+  try {
+    return { host, pid_ns: readlinkSync('/proc/self/ns/pid') };
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EACCES', 'EPERM')) return { host };
+    throw error;
+  }
 }
