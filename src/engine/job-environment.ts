@@ -93,3 +93,38 @@ function upperCased(
     ]),
   );
 }
+
+/** Linux: 32 pages for one string of an environment, its final NUL included. */
+const MAX_ENTRY_BYTES = 128 * 1024;
+
+/**
+ * Linux: a quarter of the stack's limit, which is 8 MB nearly everywhere, for environment and arguments
+ * together; a little is kept for the arguments. Other systems take less, and then say so themselves.
+ */
+const MAX_ENVIRONMENT_BYTES = 2 * 1024 * 1024 - 32 * 1024;
+
+/**
+ * An environment that no program can be started with.
+ * @param inherited what the job has besides
+ * @returns what is too large, with its size
+ */
+export function findOversized(
+  env: Readonly<Record<string, string>>,
+  inherited: Readonly<Record<string, string>>,
+): string | undefined {
+  const advice = 'hand large values on in a file and pass its path';
+  const sizes = Object.entries({ ...inherited, ...env })
+    .map(([name, value]) => ({ name, bytes: Buffer.byteLength(`${name}=${value}`) + 1 }))
+    .sort((a, b) => b.bytes - a.bytes);
+  const [largest] = sizes;
+  if (largest === undefined) return undefined;
+  const { name, bytes } = largest;
+  if (bytes > MAX_ENTRY_BYTES)
+    return `the variable ${name} has ${bytes} bytes, and the system takes at most ${MAX_ENTRY_BYTES} in one; ${advice}`;
+  const total = sizes.reduce((sum, entry) => sum + entry.bytes + POINTER_BYTES, 0);
+  if (total <= MAX_ENVIRONMENT_BYTES) return undefined;
+  return `the environment has ${total} bytes, and the system takes at most ${MAX_ENVIRONMENT_BYTES}; the largest variable is ${name} with ${bytes}; ${advice}`;
+}
+
+/** The kernel counts the table of pointers too. */
+const POINTER_BYTES = 8;

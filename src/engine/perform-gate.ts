@@ -6,7 +6,7 @@ import { type Attempt, type GateState, gateKey, gateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import type { Gate } from '../workflow/workflow.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
-import { gateEnvironment, gateMarker } from './job-environment.ts';
+import { findOversized, gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
 import { findGateEntry, type GateCacheKey, saveGateEntry } from './step-cache.ts';
@@ -18,7 +18,13 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
   try {
     env = gateEnvironment(run.state, wave, gate);
   } catch (error) {
-    return failGate(run, wave, gate, attempt, messageOf(error));
+    const failure: Failure = { kind: 'expression', message: messageOf(error) };
+    return failGate(run, wave, gate, attempt, failure);
+  }
+  const oversized = findOversized(env, run.parts.settings.environment);
+  if (oversized !== undefined) {
+    const failure: Failure = { kind: 'environment', message: oversized };
+    return failGate(run, wave, gate, attempt, failure);
   }
   const keeper = attempts.take();
   run.record({ type: 'gate.started', wave, gate: gate.name, attempt, slot: keeper.slot });
@@ -42,9 +48,8 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
 }
 
 /** A gate that fails without ever having had a process. */
-function failGate(run: LiveRun, wave: number, gate: Gate, attempt: number, message: string): void {
+function failGate(run: LiveRun, wave: number, gate: Gate, attempt: number, failure: Failure): void {
   run.record({ type: 'gate.started', wave, gate: gate.name, attempt });
-  const failure: Failure = { kind: 'expression', message };
   run.record({ ...endOf(wave, gate, attempt), status: 'failed', failure });
 }
 

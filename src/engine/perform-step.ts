@@ -13,7 +13,7 @@ import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
 import { expandMatrix } from '../workflow/matrix.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
-import { stepEnvironment, stepMarker } from './job-environment.ts';
+import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinWorkTree } from './seal-wave.ts';
@@ -39,6 +39,9 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   } catch (error) {
     return failStep(run, node, { kind: 'expression', message: messageOf(error) });
   }
+  const oversized = findOversized(env, run.parts.settings.environment);
+  if (oversized !== undefined)
+    return failStep(run, node, { kind: 'environment', message: oversized });
   const script = step.run;
   const keeper = attempts.take();
   run.record({

@@ -13,6 +13,7 @@ export type FailureKind =
   | 'expression'
   | 'rejected'
   | 'unavailable'
+  | 'environment'
   | 'crash'
   | 'interrupted'
   | 'cancelled'
