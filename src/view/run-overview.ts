@@ -18,6 +18,8 @@ export interface RunOverview {
   readonly abandoned: boolean;
   /** Its result is on a branch of the user's. */
   readonly accepted: boolean;
+  /** A rollback that was begun and not finished: the work tree is somewhere in between. */
+  readonly rollback_open: { readonly to: number; readonly rescue: string } | null;
   readonly started_at: string;
   readonly ended_at: string | null;
   readonly duration_s: number | null;
@@ -85,6 +87,7 @@ function withProgress(facts: RunFacts, progress: Progress): RunOverview {
     held_by: heldBy,
     abandoned: isAbandoned,
     accepted: facts.isAccepted,
+    rollback_open: rollbackOpen(state),
     started_at: state.startedAt,
     ended_at: state.endedAt ?? null,
     duration_s: Number.isFinite(durationMs) ? Math.max(0, Math.round(durationMs)) / 1000 : null,
@@ -150,9 +153,16 @@ export function waitingSteps(
   });
 }
 
+function rollbackOpen({ rollbackOpen: open }: RunState): RunOverview['rollback_open'] {
+  return open === undefined ? null : { to: open.to, rescue: open.rescue };
+}
+
 function nextCommand({ state, source, branch, isAccepted, answered }: RunFacts): string | null {
   const { run } = state;
   if (source === 'git') return `git log ${shellWord(branch)}`;
+  const { rollbackOpen: open } = state;
+  if (open !== undefined && state.status !== 'running')
+    return `orch rollback ${run} --to ${open.to}`;
   switch (state.status) {
     case 'running':
       return null;

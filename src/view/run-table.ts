@@ -47,7 +47,8 @@ export function runRow(run: ListedRun, nowMs: number): string[] {
   }
   const started = agoText(Date.parse(run.started_at), nowMs);
   const took = run.duration_s === null ? '' : durationText(run.duration_s * 1000);
-  return [run.run, name, run.status, started, took, stepsText(run)];
+  const half = run.rollback_open === null ? '' : ', rollback half done';
+  return [run.run, name, `${run.status}${half}`, started, took, stepsText(run)];
 }
 
 function stepsText({ steps, progress }: RunOverview): string {

@@ -93,6 +93,15 @@ export function statusWords(run: RunOverview, nowMs: number): string {
     const since = elapsedText(nowMs - Date.parse(run.started_at));
     return `${run.status} (process ${run.held_by.pid}, begun ${since} ago)`;
   }
+  return `${endWords(run)}${rollbackWords(run)}`;
+}
+
+/** `, and a rollback to wave 0 is half done`; nothing for nearly all runs. */
+export function rollbackWords({ rollback_open: open }: RunOverview): string {
+  return open === null ? '' : `, and a rollback to wave ${open.to} is half done`;
+}
+
+function endWords(run: RunOverview): string {
   if (run.abandoned) return 'interrupted (process gone)';
   if (run.source === 'git') return `${run.status} (as of its newest checkpoint in git)`;
   return run.accepted ? `${run.status}, accepted` : run.status;
@@ -116,5 +125,5 @@ function waveLine({ wave, status, ...progress }: ActiveRun['waves'][number]): st
 function lastRunLine(run: RunOverview, nowMs: number): string {
   const ended = run.ended_at === null ? '' : ` ${agoText(Date.parse(run.ended_at), nowMs)}`;
   const took = run.duration_s === null ? '' : `, took ${durationText(run.duration_s * 1000)}`;
-  return `last run ${run.run}: ${run.status}${run.accepted ? ', accepted,' : ''}${ended}${took}`;
+  return `last run ${run.run}: ${run.status}${run.accepted ? ', accepted,' : ''}${ended}${took}${rollbackWords(run)}`;
 }

@@ -343,6 +343,27 @@ describe('cut short', () => {
     },
   );
 
+  test('status, show and list say so, and what to type', async () => {
+    using history = await makeHistory();
+    const { run } = history;
+    await history.orch(['rollback', '--to', '0'], { ORCH_CRASH: 'restore-delete:after#1' });
+    const words = 'passed, and a rollback to wave 0 is half done';
+    const next = `orch rollback ${run} --to 0`;
+    expect((await history.orch(['show'])).stdout).toMatch(
+      new RegExp(`^${run}: ${words}\n[^]*next: ${next}\n$`),
+    );
+    const status = (await history.orch(['status'])).stdout;
+    expect(status).toContain('and a rollback to wave 0 is half done');
+    expect(status).toContain(`next: ${next}\n`);
+    expect((await history.orch(['list'])).stdout).toContain('passed, rollback half done');
+    expect((await history.json(['status']))['last_run']).toMatchObject({
+      next,
+      rollback_open: { to: 0, rescue: `refs/orch/rescue/${run}/1` },
+    });
+    await history.json(['rollback', '--to', '0']);
+    expect((await history.json(['status']))['last_run']).toMatchObject({ rollback_open: null });
+  });
+
   test('a file that was edited before it is finished is in a rescue of its own', async () => {
     using history = await makeHistory();
     const { repository } = history;
