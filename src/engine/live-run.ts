@@ -65,14 +65,15 @@ export class LiveRun {
   constructor(parts: LiveRunParts) {
     this.parts = parts;
     this.state = parts.state;
-    this.#startedAtMs = parts.ports.clock.now();
+    this.#startedAtMs = Math.max(parts.ports.clock.now(), parts.state.atMs);
     this.#startedMonotonicMs = parts.ports.clock.monotonic();
   }
 
   /**
-   * Milliseconds since 1970 that never run backwards: the wall clock, but at least as far as the
-   * monotonic clock has gone, so that a clock set back delays no retry. When the wall clock jumps
-   * ahead, what is waited for by length of time moves along, and none of it is due any sooner.
+   * Milliseconds since 1970 that never run backwards: the wall clock, but not before the last event of
+   * the journal, and at least as far on as the monotonic clock has gone, so that a clock set back delays
+   * no retry by more than its own delay. When the wall clock jumps ahead, what is waited for by length
+   * of time moves along, and none of it is due any sooner.
    */
   nowMs(): number {
     const { clock } = this.parts.ports;

@@ -1,7 +1,8 @@
 /** Times as people read them. Which clock they come from is the caller's business. */
 
 /** `0s`, `12.5s`, `3m 20s`, `2h 5m`, `3d 4h`: exact below a minute, for people above. */
-export function durationText(durationMs: number): string {
+export function durationText(measuredMs: number): string {
+  const durationMs = Math.max(0, measuredMs); // By a clock that was set back meanwhile.
   if (durationMs < 60_000) return `${Math.round(durationMs) / 1000}s`;
   const seconds = Math.round(durationMs / 1000);
   if (seconds < 3600) return joinUnits(Math.floor(seconds / 60), 'm', seconds % 60, 's');
