@@ -51,7 +51,7 @@ export interface CacheUse {
 export interface LeftOutFile {
   /** From the top of the work tree. */
   readonly path: string;
-  /** `too_large`, `nested_repository`, `newly_unignored` or `unreadable`. */
+  /** `too_large`, `nested_repository`, `newly_unignored`, `assume_unchanged`, `skip_worktree` or `unreadable`. */
   readonly reason: string;
   readonly size_bytes?: number;
 }
