@@ -3,7 +3,7 @@
  * staged since is never lost, what does not go is refused with nothing changed, and a crash in the
  * middle is finished by asking again.
  */
-import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   type History,
@@ -155,6 +155,22 @@ describe("the user's own work", () => {
     expect(listing(repository, 'HEAD')).toBe(sealedTree(history, 3));
     expect(status(history)).toBe(' M kept.txt\n M one.txt\n D two.txt\n?? mine.txt');
     expect(repository.git('show', `${rescue}:kept.txt`)).toBe('staged');
+  });
+
+  test('so do edits in a file whose name is not UTF-8', async () => {
+    const workflow =
+      'name: history\nsteps: { a: { run: \'for f in caf?.txt; do echo run > "$f"; done\' } }\n';
+    using history = await makeHistory({ dirty: false, workflow, names: ['caf\xe9.txt'] });
+    const { repository } = history;
+    const path = Buffer.concat([
+      Buffer.from(`${repository.top}/`),
+      Buffer.from('caf\xe9.txt', 'latin1'),
+    ]);
+    expect(readFileSync(path, 'utf8')).toBe('run\n');
+    writeFileSync(path, 'edited since\n');
+    await history.json(['accept']);
+    expect(readFileSync(path, 'utf8')).toBe('edited since\n');
+    expect(repository.git('diff', 'HEAD^', 'HEAD', '--', '*.txt')).toContain('+run');
   });
 
   test('a work tree that is without the changes of the run gets them', async () => {
