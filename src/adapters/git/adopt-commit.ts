@@ -26,7 +26,10 @@ export async function adoptCommit(
   using fresh = makeTemporaryIndex(repository);
   // The user's index is the start, so that stat data and sparse entries of unchanged files stay.
   copyIndex(join(repository.gitDir, 'index'), fresh.path);
-  await runGit(context, { args: ['read-tree', '--reset', commit], index: fresh.path });
+  await runGit(context, {
+    args: ['read-tree', '--reset', '--end-of-options', commit],
+    index: fresh.path,
+  });
   await runGit(context, {
     args: ['update-index', '-q', '--refresh'],
     index: fresh.path,
