@@ -1,5 +1,5 @@
 /** Which run is meant when none is named, and what is said of runs that are not here. */
-import { cpSync, existsSync, renameSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
@@ -59,6 +59,25 @@ describe('without a name', () => {
     expect(existsSync(repository.path('a.txt'))).toBe(false);
     const here = await runOrchJson(['rollback', '--to', '1'], { cwd: repository.top });
     expect(here.document).toMatchObject({ run, worktree: repository.top });
+  });
+});
+
+test('the newest run is the one that began last, whenever its files were written', async () => {
+  const repository = makeProject();
+  const first = await runToEnd(repository, 'run', 'fails.yaml');
+  const second = await runToEnd(repository, 'run', 'passes.yaml');
+  const folder = (run: string) => repository.path(`.git/orch/runs/${run}`);
+  const now = new Date();
+  utimesSync(join(folder(first.run), 'run.json'), now, now);
+  const { document } = await runOrchJson(['show', '@latest'], { cwd: repository.top });
+  expect(document).toMatchObject({ run: second.run });
+  // Of another day, and without a record that says so.
+  const old = 'fails-250101-zzzz';
+  cpSync(folder(first.run), folder(old), { recursive: true });
+  writeFileSync(join(folder(old), 'run.json'), '');
+  const list = await runOrchJson(['list'], { cwd: repository.top });
+  expect(list.document).toMatchObject({
+    runs: [{ run: second.run }, { run: first.run }, { run: old }],
   });
 });
 
