@@ -8,6 +8,7 @@ import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import type { Commit, GitPort } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
 import type { LiveRun } from './live-run.ts';
+import { keptOut } from './seal-wave.ts';
 
 /** @throws OrchError ORCH_UNCOMMITTED when wave 0 holds more than the commit that the run began on */
 export async function refuseUncommitted(run: LiveRun, how: AcceptHow): Promise<void> {
@@ -56,6 +57,7 @@ export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
     index,
     exclude: [],
     maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
+    keepOut: keptOut(run.state),
   });
   forget();
   return tree;

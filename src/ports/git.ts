@@ -42,6 +42,11 @@ export interface SnapshotRequest {
   readonly exclude: readonly string[];
   /** Files not tracked yet that are larger are left out and named. */
   readonly maxFileSizeBytes: number;
+  /**
+   * What was left out when the run began. As long as it is not tracked it stays out and is named with
+   * its old reason, whatever has become of it: taken in later, a rollback would delete it.
+   */
+  readonly keepOut?: readonly LeftOut[];
 }
 
 export interface Snapshot {

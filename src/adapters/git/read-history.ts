@@ -111,16 +111,7 @@ async function listTree(
 ): Promise<TreeEntry[]> {
   const [options, paths] = [args.slice(0, args.indexOf('--')), args.slice(args.indexOf('--') + 1)];
   const { stdout } = await runGit(context, {
-    args: [
-      'ls-tree',
-      '-z',
-      '--full-tree',
-      ...options,
-      '--end-of-options',
-      revision,
-      '--',
-      ...paths,
-    ],
+    args: ['ls-tree', '-z', '--full-tree', ...options, '--end-of-options', revision, ...paths],
   });
   return splitNul(stdout).map((line) => {
     const tab = line.indexOf('\t');

@@ -66,7 +66,6 @@ export async function checkOutPath(context: GitContext, commit: Oid, path: strin
       '--full-tree',
       '--end-of-options',
       commit,
-      '--',
       ...(path === '' ? [] : [path]),
     ],
   });
