@@ -110,9 +110,14 @@ const HEAD_BYTES = 512;
 
 /** Undefined for a file that is damaged or was written in another order. */
 function createdAtMs(files: FilesPort, path: string): number | undefined {
-  const head = new TextDecoder().decode(files.readPart(path, 0, HEAD_BYTES));
-  const at = Date.parse(/"created_at":"([^"]*)"/.exec(head)?.[1] ?? '');
-  return Number.isNaN(at) ? undefined : at;
+  try {
+    const head = new TextDecoder().decode(files.readPart(path, 0, HEAD_BYTES));
+    const at = Date.parse(/"created_at":"([^"]*)"/.exec(head)?.[1] ?? '');
+    return Number.isNaN(at) ? undefined : at;
+  } catch (error) {
+    if (error instanceof OrchError) return undefined;
+    throw error;
+  }
 }
 
 /**

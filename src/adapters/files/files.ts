@@ -6,13 +6,13 @@
  */
 import {
   closeSync,
+  constants,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   readSync,
@@ -25,12 +25,15 @@ import type { AppendFile, FilesPort } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
 import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
 import { findLeftovers } from './leftovers.ts';
+import { openPlain, readLeft, readPlain, usingPlain } from './plain.ts';
 import { watchFolder } from './watch.ts';
 
 export function createFiles(): FilesPort {
   return {
-    read: (path) => whenThere(() => readFileSync(path)),
-    readText: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    read: (path) => whenThere(() => readPlain(path)),
+    readText: (path) => whenThere(() => readPlain(path).toString('utf8')),
+    readGiven: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    readLeft: (path, maxBytes) => whenThere(() => readLeft(path, maxBytes)),
     readPart: (path, offset, maxBytes) => whenThere(() => readPart(path, offset, maxBytes)),
     exists: (path) => whenThere(() => statSync(path)) !== undefined,
     size: (path) => whenThere(() => statSync(path))?.size,
@@ -48,14 +51,11 @@ export function createFiles(): FilesPort {
 }
 
 function readPart(path: string, offset: number, maxBytes: number): Uint8Array {
-  const fd = openSync(path, 'r');
-  try {
+  return usingPlain(path, constants.O_RDONLY, (fd) => {
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, fstatSync(fd).size - offset)));
     const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
     return bytes.subarray(0, length);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function atCrashPoint<T>(effect: string, perform: () => T): T {
@@ -112,7 +112,7 @@ function makeFolder(given: string): void {
 
 function openAppend(path: string): AppendFile {
   const exists = whenThere(() => statSync(path)) !== undefined;
-  const fd = exists ? openSync(path, 'a') : atCrashPoint('file create', () => openNew(path));
+  const fd = exists ? openToAppend(path) : atCrashPoint('file create', () => openNew(path));
   return {
     append: (bytes) =>
       atCrashPoint('journal append', () => {
@@ -123,8 +123,11 @@ function openAppend(path: string): AppendFile {
   };
 }
 
+const { O_APPEND, O_CREAT, O_RDWR, O_WRONLY } = constants;
+const openToAppend = (path: string) => openPlain(path, O_WRONLY | O_APPEND | O_CREAT);
+
 function openNew(path: string): number {
-  const fd = openSync(path, 'a');
+  const fd = openToAppend(path);
   try {
     syncFolder(dirname(path));
   } catch (error) {
@@ -135,13 +138,10 @@ function openNew(path: string): number {
 }
 
 function cutFile(path: string, sizeBytes: number): void {
-  const fd = openSync(path, 'r+');
-  try {
+  usingPlain(path, O_RDWR, (fd) => {
     ftruncateSync(fd, sizeBytes);
     fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function remove(path: string): void {
