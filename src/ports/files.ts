@@ -28,6 +28,8 @@ export interface FilesPort {
   size(path: string): number | undefined;
   /** Milliseconds since 1970; undefined when there is no such file. */
   modifiedAtMs(path: string): number | undefined;
+  /** Where a symbolic link leads, absolute, even when nothing is there; undefined for what is no link. */
+  linkTarget(path: string): string | undefined;
   /** Names in a folder, sorted; empty when it does not exist. Temporary files are left out. */
   list(folder: string): string[];
   /** Temporary files in a folder whose process is gone; absolute paths, sorted. */

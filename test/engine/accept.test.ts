@@ -3,7 +3,16 @@
  * staged since is never lost, what does not go is refused with nothing changed, and a crash in the
  * middle is finished by asking again.
  */
-import { existsSync, lstatSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   type History,
@@ -253,6 +262,20 @@ describe('a branch that has moved', () => {
 });
 
 describe('refused, with nothing changed', () => {
+  test('where a link of the user stands in the place of the records', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    const elsewhere = `${repository.folder}/elsewhere`;
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, repository.path('.orch/runs'));
+    const before = userState(repository);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_IN_THE_WAY' });
+    expect(userState(repository)).toBe(before);
+    expect(readlinkSync(repository.path('.orch/runs'))).toBe(elsewhere);
+    expect(readdirSync(elsewhere)).toEqual([]);
+  });
+
   test('a failed run', async () => {
     using history = await makeHistory({ fails: true });
     const before = userState(history.repository);

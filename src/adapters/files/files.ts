@@ -15,7 +15,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
+  realpathSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -38,6 +40,7 @@ export function createFiles(): FilesPort {
     exists: (path) => whenThere(() => statSync(path)) !== undefined,
     size: (path) => whenThere(() => statSync(path))?.size,
     modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
+    linkTarget,
     list: listNames,
     leftovers: (folder) => findLeftovers(folder),
     makeFolder,
@@ -73,6 +76,11 @@ function whenThere<T>(look: () => T): T | undefined {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
+}
+
+function linkTarget(path: string): string | undefined {
+  if (whenThere(() => lstatSync(path))?.isSymbolicLink() !== true) return undefined;
+  return whenThere(() => realpathSync(path)) ?? resolve(dirname(path), readlinkSync(path));
 }
 
 /** Without the temporary files that a crash left: nobody may take one for a record. */
