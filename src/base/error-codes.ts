@@ -60,7 +60,8 @@ export const ERROR_CODES = {
   },
   ORCH_LOCKED: {
     exit: 'refused',
-    meaning: 'Another living process of orch works on this run or in this work tree.',
+    meaning:
+      'Another living process of orch works on this run or in this work tree, or a lock is not one of its own.',
   },
   ORCH_NO_SUCH_RUN: { exit: 'usage', meaning: 'No run has this id or begins with it.' },
   ORCH_RUN_AMBIGUOUS: { exit: 'usage', meaning: 'Several runs begin with this id.' },

@@ -69,3 +69,20 @@ test('a workflow may come through a pipe', async () => {
   const { code, stderr } = await runOrch(['plan', 'pipe.yaml'], { cwd: repository.top });
   expect(code, stderr).toBe(0);
 });
+
+test.for([
+  { name: 'a number without a successor', number: 999_999_999_999_999, make: 'echo rubbish >' },
+  { name: 'a folder', number: 7, make: 'mkdir' },
+  { name: 'a pipe', number: 7, make: 'mkfifo' },
+])('a lock that is $name is refused by name, and looking goes on', async ({ number, make }) => {
+  const repository = makeProject('true');
+  const { run } = await runToEnd(repository, 'run', 'w.yaml');
+  const path = repository.path(`.git/orch/runs/${run}/lock.${number}`);
+  spawnSync('sh', ['-c', `${make} "$0"`, path]);
+  const at = { cwd: repository.top };
+  const back = await runOrchJson(['rollback', run, '--to', '0'], at);
+  const error = { code: 'ORCH_LOCKED', message: expect.stringContaining(path) };
+  expect(back).toMatchObject({ code: 4, document: { error } });
+  for (const command of [['show', run], ['status'], ['list'], ['resume', run]])
+    expect([command[0], (await runOrch(command, at)).code]).toEqual([command[0], 0]);
+});
