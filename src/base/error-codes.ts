@@ -67,7 +67,7 @@ export const ERROR_CODES = {
   ORCH_RUN_AMBIGUOUS: { exit: 'usage', meaning: 'Several runs begin with this id.' },
   ORCH_RUN_DAMAGED: {
     exit: 'refused',
-    meaning: 'The frozen definition of a run cannot be read; nothing was changed.',
+    meaning: 'The record of a run cannot be read, or has vanished while it ran.',
   },
   ORCH_NO_SUCH_STEP: {
     exit: 'usage',

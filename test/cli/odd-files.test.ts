@@ -1,17 +1,17 @@
 /** Steps that leave something else where orch expects a file of its own. */
 import { spawn, spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { runToEnd } from '../rig/runs.ts';
 
-function makeProject(script: string): TestRepository {
+function makeProject(script: string, next = 'true'): TestRepository {
   const repository = makeRepository();
   onTestFinished(() => repository[Symbol.dispose]());
   repository.write(
     'w.yaml',
-    `name: w\nwaves: { max: 10, min_steps: 1 }\nsteps:\n  a: { wave: 1, run: ${JSON.stringify(script)} }\n`,
+    `name: w\nwaves: { max: 10, min_steps: 1 }\nsteps:\n  a: { wave: 1, run: ${JSON.stringify(script)} }\n  b: { wave: 2, needs: [a], run: ${JSON.stringify(next)} }\n`,
   );
   repository.commitAll('first');
   return repository;
@@ -86,3 +86,29 @@ test.for([
   for (const command of [['show', run], ['status'], ['list'], ['resume', run]])
     expect([command[0], (await runOrch(command, at)).code]).toEqual([command[0], 0]);
 });
+
+test('a run whose definition a step deletes has it in every checkpoint, and goes on', async () => {
+  const repository = makeProject('rm .git/orch/runs/*/run.json', 'test -e again');
+  const { run, code } = await runToEnd(repository, 'run', 'w.yaml');
+  expect(code).toBe(1);
+  const here = readFileSync(repository.path(`.git/orch/runs/${run}/run.json`), 'utf8');
+  for (const commit of [`orch/${run}`, `orch/${run}~1`])
+    expect(repository.git('show', `${commit}:.orch/runs/${run}/run.json`)).toBe(here.trimEnd());
+  repository.write('again', '');
+  expect((await runToEnd(repository, 'resume', run, '--retry-failed')).code).toBe(0);
+});
+
+test.for([
+  { name: 'in a wave that others follow', scripts: ['rm -rf .git/orch', 'true'] },
+  { name: 'in the last wave', scripts: ['true', 'rm -rf .git/orch'] },
+] as const)(
+  'a run whose files a step deletes $name ends with what to do',
+  async ({ scripts: [first, second] }) => {
+    const repository = makeProject(first, second);
+    const { code, stderr } = await runOrch(['run', 'w.yaml'], { cwd: repository.top });
+    expect([code, stderr]).toEqual([4, expect.stringContaining('have vanished while it ran')]);
+    const [, run = '', to = ''] = /orch rollback (\S+) --to (\d+)/.exec(stderr) ?? [];
+    const back = await runOrch(['rollback', run, '--to', to], { cwd: repository.top });
+    expect(back.code, back.stderr).toBe(0);
+  },
+);
