@@ -60,13 +60,14 @@ export const ERROR_CODES = {
   },
   ORCH_LOCKED: {
     exit: 'refused',
-    meaning: 'Another living process of orch works on this run or in this work tree.',
+    meaning:
+      'Another living process of orch works on this run or in this work tree, or a lock is not one of its own.',
   },
   ORCH_NO_SUCH_RUN: { exit: 'usage', meaning: 'No run has this id or begins with it.' },
   ORCH_RUN_AMBIGUOUS: { exit: 'usage', meaning: 'Several runs begin with this id.' },
   ORCH_RUN_DAMAGED: {
     exit: 'refused',
-    meaning: 'The frozen definition of a run cannot be read; nothing was changed.',
+    meaning: 'The record of a run cannot be read, or has vanished while it ran.',
   },
   ORCH_NO_SUCH_STEP: {
     exit: 'usage',

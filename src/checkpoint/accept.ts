@@ -118,6 +118,14 @@ export function acceptInTheWay(run: string, paths: readonly string[]): OrchError
   );
 }
 
+export function recordsInTheWay(run: string, path: string): OrchError {
+  return new OrchError(
+    'ORCH_IN_THE_WAY',
+    `${path} is a symbolic link, where the record of the run belongs; nothing was changed`,
+    { fix: `rm ${path}, then: orch accept ${run}` },
+  );
+}
+
 export function onOwnBranch(run: string): OrchError {
   return new OrchError(
     'ORCH_NOT_ACCEPTABLE',

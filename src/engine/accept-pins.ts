@@ -2,12 +2,19 @@
  * What `orch accept` looks at and pins before it moves anything: uncommitted changes, the index, the
  * work tree.
  */
+import { dirname } from 'node:path';
 import type { Oid } from '../base/ids.ts';
-import { choosePathsToWrite, gitBusy, uncommittedAtStart } from '../checkpoint/accept.ts';
+import {
+  choosePathsToWrite,
+  gitBusy,
+  recordsInTheWay,
+  uncommittedAtStart,
+} from '../checkpoint/accept.ts';
 import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import type { Commit, GitPort } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
 import type { LiveRun } from './live-run.ts';
+import { keptOut } from './seal-wave.ts';
 
 /** @throws OrchError ORCH_UNCOMMITTED when wave 0 holds more than the commit that the run began on */
 export async function refuseUncommitted(run: LiveRun, how: AcceptHow): Promise<void> {
@@ -21,6 +28,15 @@ export async function refuseUncommitted(run: LiveRun, how: AcceptHow): Promise<v
   const own = `${committedFolder(run.state.run)}/`;
   const foreign = paths.filter((path) => !path.startsWith(own));
   if (foreign.length > 0) throw uncommittedAtStart(run.state.run, how, foreign);
+}
+
+/** @throws OrchError ORCH_IN_THE_WAY where writing the record of the run would replace a link */
+export function refuseLinks(run: LiveRun): void {
+  const { git, ports } = run.parts;
+  for (const path of [dirname(RECORDS_FOLDER), RECORDS_FOLDER]) {
+    if (ports.files.linkTarget(`${git.repository.worktree}/${path}`) === undefined) continue;
+    throw recordsInTheWay(run.state.run, path);
+  }
 }
 
 /** Marks in the .git folder of what git has under way; the index belongs to it until it is done. */
@@ -58,6 +74,7 @@ export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
     maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
     // A step may have rewritten .gitignore: what was a secret to the checkpoints is one here.
     ignoredAsIn: files.index,
+    keepOut: keptOut(run.state),
   });
   forget();
   return tree;

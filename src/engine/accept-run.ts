@@ -25,6 +25,7 @@ import {
   pin,
   pinnedWorkTree,
   readIndexTree,
+  refuseLinks,
   refuseUncommitted,
   snapshotWorkTree,
 } from './accept-pins.ts';
@@ -108,6 +109,7 @@ async function begin(run: LiveRun, request: AcceptRequest, place: Place): Promis
   const { git } = run.parts;
   const head = place.head.oid;
   if (!request.includeUncommitted) await refuseUncommitted(run, request.how);
+  refuseLinks(run);
   const indexTree = await readIndexTree(run);
   const commit = await makeCommit(run, request.how, head, place.checkpoint);
   const workTree = await snapshotWorkTree(run);

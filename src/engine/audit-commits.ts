@@ -95,7 +95,7 @@ function decode(record: RunRecord, run: string, name: string): Frozen | undefine
   const bytes = record.get(name);
   if (bytes === undefined) return undefined;
   try {
-    return decodeFrozen(new TextDecoder().decode(bytes), `${committedFolder(run)}/${name}`);
+    return decodeFrozen(new TextDecoder().decode(bytes), `${committedFolder(run)}/${name}`, run);
   } catch (error) {
     if (error instanceof OrchError) return undefined;
     throw error;

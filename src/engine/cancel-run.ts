@@ -5,15 +5,17 @@
  */
 import { OrchError } from '../base/errors.ts';
 import { sealedRef } from '../checkpoint/layout.ts';
+import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSettings } from './live-run.ts';
 import type { LockHolder } from './lock.ts';
 import { holderOf } from './look-at-run.ts';
+import { openPlace } from './place-of-run.ts';
 import { readRun } from './read-run.ts';
 import { leaveRequest, withdrawRequest } from './requests.ts';
-import { resumeRun, worktreeOf } from './resume-run.ts';
+import { resumeRun } from './resume-run.ts';
 import type { RunFiles } from './run-files.ts';
 import type { RunHooks } from './start-run.ts';
 import { waitUntil } from './wait-until.ts';
@@ -42,10 +44,11 @@ const MAX_ROUNDS = 5;
  */
 export async function cancelRun(
   ports: Ports,
-  commonDir: string,
+  here: GitPort,
   { run, settings }: { readonly run: string; readonly settings: RunSettings },
   hooks: CancelHooks,
 ): Promise<Cancelled> {
+  const { commonDir } = here.repository;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     const { files, state } = readRun(ports.files, commonDir, run);
     // It may have ended just before the request came: a later retry must not find it.
@@ -55,7 +58,7 @@ export async function cancelRun(
     leaveRequest(ports.files, files, REQUEST, { request: 'cancel' });
     const holder = holderOf(ports, files);
     if (holder !== undefined) await waitForHolder(ports, commonDir, files, settings.graceMs, hooks);
-    else await endHere(ports, commonDir, files, settings, hooks);
+    else await endHere(ports, here, files, settings, hooks);
   }
   throw stillPending(run, 'what held the run has let go of it');
 }
@@ -90,13 +93,13 @@ async function waitForHolder(
 
 async function endHere(
   ports: Ports,
-  commonDir: string,
+  here: GitPort,
   files: RunFiles,
   settings: RunSettings,
   { observe }: CancelHooks,
 ): Promise<void> {
   try {
-    const git = await ports.openGit(worktreeOf(ports, commonDir, files.run));
+    const git = await openPlace(ports, here, files.run);
     const request = { run: files.run, retryFailed: false, settings };
     await resumeRun(ports, git, request, { begun: () => {}, control: () => {}, observe });
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import { findCommitted } from './find-known-run.ts';
 import { hasClearlyEnded } from './look-at-run.ts';
+import { isPlaceOf } from './place-of-run.ts';
 import { findRun, listRuns, readRun } from './read-run.ts';
 import { runFiles } from './run-files.ts';
 
@@ -24,11 +25,11 @@ export async function chooseRun(
   meant: string | undefined,
   wanted: Wanted,
 ): Promise<string> {
-  const { commonDir, worktree } = git.repository;
+  const { commonDir } = git.repository;
   if (meant !== undefined) return await findLiveRun(ports, git, meant);
   const here = listRuns(ports.files, commonDir)
     .reverse()
-    .filter((run) => ports.files.readText(runFiles(commonDir, run).worktree) === worktree);
+    .filter((run) => isPlaceOf(ports.files, git.repository, run));
   const run = here.find((one) => isWanted(ports, commonDir, one, wanted)) ?? here[0];
   if (run !== undefined) return run;
   const elsewhere = await findLiveRun(ports, git, undefined);

@@ -14,6 +14,7 @@ import type { Commit, GitPort } from '../ports/git.ts';
 import { closeCheckpointedWave } from '../run/end-early.ts';
 import { readJournal, type Segment } from '../run/journal-read.ts';
 import { type RunState, waveOf } from '../run/state.ts';
+import { shellWord } from '../view/summary-text.ts';
 import { decodeFrozen } from './frozen.ts';
 import type { RunLook } from './look-at-run.ts';
 import { foldJournal } from './read-run.ts';
@@ -54,7 +55,8 @@ export async function lookAtCommittedRun(git: GitPort, run: CommittedRun): Promi
   const folder = committedFolder(run.run);
   const texts = await readFolder(git, run.tip, folder);
   try {
-    const frozen = decodeFrozen(texts.get(`${folder}/run.json`) ?? '', `${run.where}:${folder}`);
+    const path = `${folder}/run.json`;
+    const frozen = decodeFrozen(texts.get(path) ?? '', `${run.where}:${path}`, run.run);
     const { events } = readJournal(segmentsOf(texts, folder, run.where));
     const readText = (path: string) => texts.get(path);
     const state = foldJournal({ readText }, { folder }, frozen, events);
@@ -80,7 +82,7 @@ export async function lookAtCommittedRun(git: GitPort, run: CommittedRun): Promi
       'ORCH_RUN_DAMAGED',
       `the record of run ${run.run} in ${run.where} is damaged`,
       {
-        fix: `git log ${run.where}, and take the record from an older commit`,
+        fix: `git log ${shellWord(run.where)}, and take the record from an older commit`,
         cause,
       },
     );

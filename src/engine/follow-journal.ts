@@ -27,7 +27,7 @@ export class JournalFollower {
   constructor(files: FilesPort, run: RunFiles) {
     this.#files = files;
     this.#run = run;
-    this.frozen = readFrozen(files, run.frozen);
+    this.frozen = readFrozen(files, run.frozen, run.run);
     this.state = createState(this.frozen);
   }
 
@@ -65,7 +65,8 @@ export class JournalFollower {
 
   #fold(event: RunEvent): void {
     if (event.type === 'plan.changed') {
-      replacePlan(this.state, readFrozen(this.#files, `${this.#run.folder}/${event.frozen}`));
+      const path = `${this.#run.folder}/${event.frozen}`;
+      replacePlan(this.state, readFrozen(this.#files, path, this.#run.run));
     }
     applyEvent(this.state, event);
   }

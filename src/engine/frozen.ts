@@ -11,6 +11,7 @@ import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
+import { hasFrozenShape } from './frozen-shape.ts';
 
 const FROZEN_VERSION = 1;
 
@@ -58,27 +59,25 @@ export function encodeFrozen(frozen: Frozen): string {
 }
 
 /** @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_DAMAGED, ORCH_JOURNAL_NEWER */
-export function readFrozen(files: Pick<FilesPort, 'readText'>, path: string): Frozen {
+export function readFrozen(files: Pick<FilesPort, 'readText'>, path: string, run: string): Frozen {
   const text = files.readText(path);
   if (text === undefined) {
     throw new OrchError('ORCH_NO_SUCH_RUN', `${path} does not exist`, { fix: 'orch list' });
   }
-  return decodeFrozen(text, path);
+  return decodeFrozen(text, path, run);
 }
 
-export function decodeFrozen(text: string, path: string): Frozen {
+/** @param run whose record it is meant to be: it is printed and typed, and names refs and folders */
+export function decodeFrozen(text: string, path: string, run: string): Frozen {
   const value = parse(text, path);
   if (value.v > FROZEN_VERSION) {
     throw new OrchError('ORCH_JOURNAL_NEWER', `${path} was written by a newer orch`, {
       fix: 'npm install --global git-orch@latest',
     });
   }
-  try {
-    return { ...value, plan: resolvePlan(value, path) };
-  } catch (cause) {
-    if (cause instanceof OrchError) throw cause;
-    throw damaged(path, 'it is not the record of a run', cause);
-  }
+  if (!hasFrozenShape(value)) throw damaged(path, 'it is not the record of a run');
+  if (value.run !== run) throw damaged(path, `it is the record of run ${value.run}, not of ${run}`);
+  return { ...value, plan: resolvePlan(value, path) };
 }
 
 function resolvePlan({ workflow, plan }: StoredFrozen, path: string): Plan {
@@ -110,9 +109,8 @@ function known<T>(map: ReadonlyMap<string, T>, key: string, path: string): T {
   return value;
 }
 
-function damaged(path: string, detail: string, cause?: unknown): OrchError {
+function damaged(path: string, detail: string): OrchError {
   return new OrchError('ORCH_RUN_DAMAGED', `${path} is damaged: ${detail}`, {
     fix: "take the file from the run's last checkpoint: git show orch/<run>:.orch/runs/<run>/run.json",
-    cause,
   });
 }

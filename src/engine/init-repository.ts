@@ -5,6 +5,7 @@
  */
 import { basename, join } from 'node:path';
 import { hasErrno, OrchError } from '../base/errors.ts';
+import { stripControl } from '../base/text.ts';
 import type { FilesPort } from '../ports/files.ts';
 import { type Detected, detectCommands } from '../workflow/first/detect-commands.ts';
 import type { RepositoryFacts } from '../workflow/first/offers.ts';
@@ -34,7 +35,7 @@ export interface InitReport {
   readonly detected: Detected;
 }
 
-/** @throws OrchError ORCH_IN_THE_WAY when a file stands where a folder must be */
+/** @throws OrchError ORCH_IN_THE_WAY when a file, or a link out of here, stands where a folder must be */
 export function initRepository(files: FilesPort, request: InitRequest): InitReport {
   const { root } = request;
   const detected = detectCommands(factsOf(files, request), request.folder);
@@ -46,6 +47,7 @@ export function initRepository(files: FilesPort, request: InitRequest): InitRepo
     ['.orch/project.md', projectText(basename(root), detected)],
     [workflow ?? '.orch/workflows/check.yaml', workflowText(detected)],
   ];
+  refuseLinksOut(files, root);
   makeFolders(files, root);
   return {
     files: [
@@ -57,6 +59,16 @@ export function initRepository(files: FilesPort, request: InitRequest): InitRepo
     ],
     detected,
   };
+}
+
+/** What is written through them would be somebody else's. */
+function refuseLinksOut(files: FilesPort, root: string): void {
+  for (const path of ['.orch', '.orch/workflows']) {
+    const target = files.linkTarget(join(root, path));
+    if (target === undefined || target.startsWith(`${root}/`)) continue;
+    const what = `${path} is a symbolic link that leaves the repository: ${stripControl(target)}`;
+    throw new OrchError('ORCH_IN_THE_WAY', what, { fix: `rm ${path}, then: orch init` });
+  }
 }
 
 function makeFolders(files: FilesPort, root: string): void {

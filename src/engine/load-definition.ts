@@ -59,7 +59,7 @@ function strategiesOf(config: Config): Strategies {
 
 /** A folder of that name is not what anybody means. */
 function readFile(files: FilesPort, path: string): string | undefined {
-  return isFolder(files, path) ? undefined : files.readText(path);
+  return isFolder(files, path) ? undefined : files.readGiven(path);
 }
 
 function isFolder(files: FilesPort, path: string): boolean {

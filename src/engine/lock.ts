@@ -9,8 +9,10 @@
  * removes what the dead have left: a name may be in use again by the time it is removed.
  */
 import { OrchError } from '../base/errors.ts';
+import { count, record, text } from '../base/shape.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { ProcessPlace, ProcessPort } from '../ports/processes.ts';
+import { shellWord } from '../view/summary-text.ts';
 
 /** Locks of older versions do not say where. */
 export interface LockHolder extends Partial<ProcessPlace> {
@@ -37,7 +39,12 @@ interface LockFile {
   readonly n: number;
   readonly path: string;
   readonly holder: LockHolder | undefined;
+  /** No file at all: none that orch has made. */
+  readonly isForeign: boolean;
 }
+
+/** Numbers grow by one; a larger one was not made by orch, and the next might not be seen. */
+const MAX_NUMBER = 999_999_999_999;
 
 /** Those who give way and come back must find the one who did not; see tryLock. */
 const MAX_TRIES = 3;
@@ -57,6 +64,7 @@ function tryLock(files: FilesPort, processes: ProcessPort, request: LockRequest)
   const before = lockFiles(files, request);
   refuseIfHeld(processes, before, request);
   const epoch = Math.max(request.after, ...before.map((lock) => lock.n)) + 1;
+  refuseForeign(before, epoch, request);
   const path = `${request.folder}/${request.name}.${epoch}`;
   const holder: LockHolder = {
     ...processes.self(),
@@ -93,7 +101,7 @@ function makeLock(files: FilesPort, path: string, holder: LockHolder): boolean {
 
 /** Not when the file is another's: this process was taken for dead then, and went on all the same. */
 function letGo(files: FilesPort, path: string, { pid, start, boot }: LockHolder): void {
-  const now = readHolder(files, path);
+  const now = readLock(files, path).holder;
   if (now?.pid === pid && now.start === start && now.boot === boot) files.remove(path);
 }
 
@@ -139,17 +147,20 @@ function lockFiles(
     const n = file.startsWith(`${name}.`) ? file.slice(name.length + 1) : '';
     if (!/^\d{1,15}$/.test(n)) return [];
     const path = `${folder}/${file}`;
-    return [{ n: Number(n), path, holder: readHolder(files, path) }];
+    return [{ n: Number(n), path, ...readLock(files, path) }];
   });
 }
 
-/** Undefined when the file is gone or is not one of ours; it was made whole, so it is never half written. */
-function readHolder(files: FilesPort, path: string): LockHolder | undefined {
+const isHolder = record({ pid: count, start: text, boot: text, what: text });
+
+/** No holder when the file is gone or is not one of ours; it was made whole, so it is never half written. */
+function readLock(files: FilesPort, path: string): Pick<LockFile, 'holder' | 'isForeign'> {
   try {
-    const value = JSON.parse(files.readText(path) ?? '') as LockHolder | null;
-    return typeof value === 'object' && value !== null ? value : undefined;
+    const value: unknown = JSON.parse(files.readText(path) ?? '');
+    return { holder: isHolder(value) ? (value as LockHolder) : undefined, isForeign: false };
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError) return { holder: undefined, isForeign: false };
+    if (error instanceof OrchError) return { holder: undefined, isForeign: true };
     throw error;
   }
 }
@@ -186,13 +197,22 @@ function heldElsewhere(holder: LockHolder, path: string, { what }: LockRequest):
     'ORCH_LOCKED',
     `${what}: refused, because process ${holder.pid} (${holder.what}) of another container or machine (${where}) is at work on it, or was when it was last seen`,
     {
-      fix: `end it there; only when it is sure to be gone: rm ${quotePath(path)}, and then the same command again`,
+      fix: `end it there; only when it is sure to be gone: rm ${shellWord(path)}, and then the same command again`,
     },
   );
 }
 
-function quotePath(path: string): string {
-  return `'${path.replaceAll("'", "'\\''")}'`;
+/** What orch did not make it does not remove either, and beside it no lock would be safe. */
+function refuseForeign(locks: readonly LockFile[], epoch: number, request: LockRequest): void {
+  const foreign = locks.find((lock) => lock.isForeign || lock.n >= MAX_NUMBER);
+  if (foreign === undefined && epoch <= MAX_NUMBER) return;
+  const what =
+    foreign === undefined
+      ? `the number of its next lock, ${epoch}, is none that orch has made`
+      : `${foreign.path} is no lock that orch has made`;
+  throw new OrchError('ORCH_LOCKED', `${request.what}: refused, because ${what}`, {
+    fix: `rm -r ${shellWord(foreign?.path ?? request.folder)}, when you know what it is`,
+  });
 }
 
 function heldBy(holder: LockHolder | undefined, request: LockRequest): OrchError {

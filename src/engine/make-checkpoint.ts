@@ -13,9 +13,11 @@ import type { CheckpointCreated } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { renderReport } from '../view/report.ts';
 import { currentMoved, moveBranchBack, refuseIfSwitched } from './check-branch.ts';
+import { encodeFrozen } from './frozen.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunFiles } from './run-files.ts';
+import { vanished } from './vanished.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
@@ -113,7 +115,8 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
   const { ports, files } = run.parts;
   const folder = committedFolder(run.state.run);
   const segments = readSegments(ports.files, files).slice(0, segmentCount(run.state));
-  const frozen = ports.files.read(files.frozen) ?? new Uint8Array();
+  if (segments.length < segmentCount(run.state)) throw vanished(run);
+  const frozen = ports.files.read(files.frozen) ?? writeFrozenAgain(run);
   const committed = new Map<string, Uint8Array>([[`${folder}/run.json`, frozen]]);
   for (const segment of segments)
     committed.set(`${folder}/${segmentName(segment.number)}`, segment.bytes);
@@ -124,6 +127,14 @@ function committedFiles(run: LiveRun, open: OpenCheckpoint, report: string | und
   if (report !== undefined) committed.set(`${folder}/report.md`, bytes(report));
   const digest = sha256(...segments.map((segment) => segment.bytes));
   return { files: committed, facts: checkpointFacts(run.state, open, digest) };
+}
+
+/** A step has deleted it: without it neither a resume nor a clone could read the run. */
+function writeFrozenAgain(run: LiveRun): Uint8Array {
+  const { ports, files, frozen } = run.parts;
+  const text = encodeFrozen(frozen);
+  ports.files.replace(files.frozen, text);
+  return bytes(text);
 }
 
 /** Definitions that were accepted after the start; the journal names them. */

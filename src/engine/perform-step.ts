@@ -4,7 +4,7 @@ import { attemptRef } from '../checkpoint/layout.ts';
 import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { SkipReason } from '../run/agenda.ts';
-import type { Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
+import type { CacheUse, Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
 import { retryDelayMs } from '../run/retry.ts';
 import { contextOf, nameOf } from '../run/scope.ts';
@@ -119,14 +119,14 @@ function attemptEnded(
       kind: 'bad_output',
       message: handed.problem,
     });
-  const passed = (): StepFinished => ({
+  const passed = (notKept?: string): StepFinished => ({
     ...endOf(node, attempt),
     status: 'passed',
     exit_code: 0,
     duration_s: outcome.durationS,
     resources: outcome.resources,
     outputs: handed.outputs,
-    ...(cacheKey && { cache: { hit: false, key: cacheKey.digest, reason: cacheKey.missReason } }),
+    ...(cacheKey && { cache: missOf(cacheKey, notKept) }),
   });
   if (node.step.produces.length === 0 && !cacheKey) return run.record(passed());
   run.task(`evidence:${node.index}`, async () => {
@@ -138,9 +138,14 @@ function attemptEnded(
           message: `it did not produce ${missing}`,
         });
     }
-    if (cacheKey) await saveStepEntry(run, node, cacheKey, handed.outputs);
-    return () => run.record(passed());
+    const notKept = cacheKey && (await saveStepEntry(run, node, cacheKey, handed.outputs));
+    return () => run.record(passed(notKept));
   });
+}
+
+function missOf({ digest, missReason }: StepCacheKey, notKept: string | undefined): CacheUse {
+  const reason = notKept === undefined ? missReason : `${missReason}; not kept: ${notKept}`;
+  return { hit: false, key: digest, reason };
 }
 
 /** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */

@@ -10,6 +10,7 @@ import type { Ports } from '../ports/ports.ts';
 import { chooseRun } from './choose-run.ts';
 import { type CommittedRun, lookAtCommittedRun } from './committed-runs.ts';
 import { findCommitted } from './find-known-run.ts';
+import { notePlace } from './place-of-run.ts';
 import { listRuns } from './read-run.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 
@@ -56,7 +57,7 @@ async function rebuildRun(ports: Ports, git: GitPort, known: CommittedRun): Prom
     if (content === null || !/^(events\/\d+\.jsonl|run-\d+\.json)$/.test(name)) continue;
     ports.files.replace(`${files.folder}/${name}`, content);
   }
-  ports.files.replace(files.worktree, git.repository.worktree);
+  notePlace(ports.files, files, git.repository);
   ports.files.replace(rebuiltMark(files), `from ${tip}\n`);
   // Last: with it, the folder is a run.
   const frozen = await git.readFile(tip, `${folder}/run.json`);

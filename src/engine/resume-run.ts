@@ -2,7 +2,6 @@
  * Goes on with a run: takes it over from a dead process, adopts what still runs, and drives it. A
  * finished run is left as it is.
  */
-import { OrchError } from '../base/errors.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
@@ -17,7 +16,7 @@ import { clearStaleLocks } from './lock.ts';
 import { readRun } from './read-run.ts';
 import { isRequestLeft } from './requests.ts';
 import { completeRollBack } from './roll-back.ts';
-import { type RunFiles, runFiles } from './run-files.ts';
+import type { RunFiles } from './run-files.ts';
 import { lockRun, type RunHooks } from './start-run.ts';
 import { lockWorkTree, noteRunOfWorkTree, workTreeLockFolder } from './work-tree-lock.ts';
 
@@ -117,15 +116,4 @@ function isDone(state: RunState, request: ResumeRequest): boolean {
 /** The work tree was taken back before some waves: they are to be done again. */
 function invalidateAfterRollback(run: LiveRun): void {
   for (const wave of wavesToRedo(run.state)) run.record({ type: 'wave.invalidated', wave });
-}
-
-/** The run belongs to the work tree it began in. @throws OrchError ORCH_WORKTREE_GONE */
-export function worktreeOf(ports: Ports, commonDir: string, run: string): string {
-  const worktree = ports.files.readText(runFiles(commonDir, run).worktree) ?? '';
-  if (worktree === '' || !ports.files.exists(`${worktree}/.`)) {
-    throw new OrchError('ORCH_WORKTREE_GONE', `the work tree of run ${run} is gone: ${worktree}`, {
-      fix: `orch show ${run}; its checkpoints are on the branch orch/${run}`,
-    });
-  }
-  return worktree;
 }

@@ -2,8 +2,9 @@
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, sealedRef } from '../checkpoint/layout.ts';
-import type { Snapshot } from '../ports/git.ts';
+import type { LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
 import type { LeftOutFile } from '../run/events.ts';
+import { type RunState, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 
 /** The wave's tree, pinned; gates look at it, and the checkpoint will be a commit of it. */
@@ -69,7 +70,17 @@ export async function takeSnapshot(run: LiveRun): Promise<Snapshot> {
     index: run.parts.files.index,
     exclude: [committedFolder(run.state.run)],
     maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
+    keepOut: keptOut(run.state),
   });
+}
+
+/** What wave 0 had left out; the journal knows it, whatever has become of the private index. */
+export function keptOut(state: RunState): LeftOut[] {
+  return (waveOf(state, 0).leftOut ?? []).map(({ path, reason, size_bytes }) => ({
+    path,
+    reason: reason as LeftOutReason,
+    ...(size_bytes !== undefined && { sizeBytes: size_bytes }),
+  }));
 }
 
 function leftOut(snapshot: Snapshot): LeftOutFile[] {

@@ -16,6 +16,7 @@ import { encodeFrozen, type Frozen } from './frozen.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type LiveRunParts, type RunSettings } from './live-run.ts';
 import { acquireLock, type Lock } from './lock.ts';
+import { notePlace } from './place-of-run.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
 
@@ -91,7 +92,7 @@ export function lockRun(ports: Ports, files: RunFiles, after: number): Lock {
 }
 
 async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<Frozen> {
-  const { commonDir, worktree } = git.repository;
+  const { commonDir } = git.repository;
   const head = await git.head();
   const rest = {
     v: 1,
@@ -111,7 +112,7 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     if (ports.files.exists(files.folder) || (await git.resolve(`refs/heads/orch/${run}`)) !== null)
       continue;
     makeRunFolders(ports.files, files);
-    ports.files.replace(files.worktree, worktree);
+    notePlace(ports.files, files, git.repository);
     const frozen: Frozen = { ...rest, run };
     if (ports.files.createExclusive(files.frozen, encodeFrozen(frozen))) return frozen;
   }

@@ -6,6 +6,7 @@
  * an entry whose inputs changed meanwhile is not kept. So a hit is never stale; what a hit cannot see
  * is what the author did not name under `reads`.
  */
+import { OrchError } from '../base/errors.ts';
 import { canonicalJson, sha256 } from '../base/hash.ts';
 import { cacheRef } from '../checkpoint/layout.ts';
 import type { PlanNode } from '../plan/plan.ts';
@@ -89,8 +90,13 @@ export async function findStepEntry(
   };
   const isRefreshed = isNamed(run.parts.settings.refresh, node);
   const found = await find(run, subject, isRefreshed);
-  if (found.entry) await run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', ''));
-  return found;
+  if (found.entry === undefined) return found;
+  const problem = await orProblem(() =>
+    run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', '')),
+  );
+  if (problem === undefined) return found;
+  const missReason = `its entry cannot be used: ${problem}`;
+  return { key: { ...found.key, missReason }, reason: missReason };
 }
 
 export async function findGateEntry(
@@ -113,13 +119,36 @@ export async function findGateEntry(
   return { ...found, hit: found.entry !== undefined };
 }
 
+/** @returns why there is no entry, when one cannot be made: the step has passed all the same */
 export async function saveStepEntry(
   run: LiveRun,
   node: PlanNode,
   key: CacheKey,
   outputs: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
+  return await orProblem(async () => {
+    if (!key.isKept || (await inputsChanged(run, node.step.reads, key))) return;
+    await keep(run, node, key, outputs);
+  });
+}
+
+/** What git or the system says no to, in words; a bug stays an error. */
+async function orProblem(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (error instanceof OrchError) return error.what;
+    throw error;
+  }
+}
+
+async function keep(
+  run: LiveRun,
+  node: PlanNode,
+  key: CacheKey,
+  outputs: Readonly<Record<string, string>>,
 ): Promise<void> {
-  if (!key.isKept || (await inputsChanged(run, node.step.reads, key))) return;
   const { workTree, git } = run.parts;
   const produced = node.step.produces.length === 0 ? [] : await workTree.glob(node.step.produces);
   const tree = produced.length === 0 ? await git.emptyTree() : await git.treeOfPaths(produced);

@@ -22,12 +22,8 @@ export function readOutputs(
 ): ReturnType<typeof parseOutputs> {
   const path = `${attemptFolder(run.parts.files, node.id, attempt)}/output`;
   const { files } = run.parts.ports;
-  const size = files.size(path);
-  if (size === undefined) return { ok: true, outputs: {} };
-  if (size > MAX_OUTPUT_BYTES)
-    return {
-      ok: false,
-      problem: `$ORCH_OUTPUT holds ${size} bytes, at most ${MAX_OUTPUT_BYTES} are read`,
-    };
-  return parseOutputs(files.readText(path) ?? '');
+  const left = files.readLeft(path, MAX_OUTPUT_BYTES);
+  if (left === undefined) return { ok: true, outputs: {} };
+  if ('problem' in left) return { ok: false, problem: `$ORCH_OUTPUT ${left.problem}` };
+  return parseOutputs(new TextDecoder('utf-8', { ignoreBOM: true }).decode(left.bytes));
 }

@@ -11,9 +11,16 @@ export interface AppendFile {
 }
 
 export interface FilesPort {
-  /** Undefined when there is no such file. */
+  /** Undefined when there is no such file. @throws OrchError ORCH_SYSTEM when it is no plain one */
   read(path: string): Uint8Array | undefined;
   readText(path: string): string | undefined;
+  /** As readText, for a file that the user names: it may be a pipe. */
+  readGiven(path: string): string | undefined;
+  /** What a job has left: a plain file and no link, of at most `maxBytes`; else, why it is not read. */
+  readLeft(
+    path: string,
+    maxBytes: number,
+  ): { readonly bytes: Uint8Array } | { readonly problem: string } | undefined;
   /** What stands from `offset` on, at most `maxBytes` of it; empty behind the end. */
   readPart(path: string, offset: number, maxBytes: number): Uint8Array | undefined;
   exists(path: string): boolean;
@@ -21,6 +28,8 @@ export interface FilesPort {
   size(path: string): number | undefined;
   /** Milliseconds since 1970; undefined when there is no such file. */
   modifiedAtMs(path: string): number | undefined;
+  /** Where a symbolic link leads, absolute, even when nothing is there; undefined for what is no link. */
+  linkTarget(path: string): string | undefined;
   /** Names in a folder, sorted; empty when it does not exist. Temporary files are left out. */
   list(folder: string): string[];
   /** Temporary files in a folder whose process is gone; absolute paths, sorted. */

@@ -51,6 +51,11 @@ export interface SnapshotRequest {
   readonly maxFileSizeBytes: number;
   /** Another private index, whose list of paths that were ignored in the beginning counts here too. */
   readonly ignoredAsIn?: string;
+  /**
+   * What was left out when the run began. As long as it is not tracked it stays out and is named with
+   * its old reason, whatever has become of it: taken in later, a rollback would delete it.
+   */
+  readonly keepOut?: readonly LeftOut[];
 }
 
 export interface Snapshot {

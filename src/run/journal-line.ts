@@ -3,6 +3,7 @@
  * journal-read.ts.
  */
 import { decodeChecked, encodeChecked } from '../base/checked-json.ts';
+import { hasEventShape } from './event-checks.ts';
 import { EVENT_MEANINGS, EVENT_VERSION, type RunEvent } from './events.ts';
 
 /** The line without its line feed. */
@@ -20,6 +21,7 @@ export function decodeLine(line: string): DecodedLine {
   if (!isEvent(value)) return { ok: false, problem: 'damaged' };
   if (value.v > EVENT_VERSION) return { ok: false, problem: 'newer', version: value.v };
   if (!Object.hasOwn(EVENT_MEANINGS, value.type)) return { ok: false, problem: 'newer' };
+  if (!hasEventShape(value)) return { ok: false, problem: 'damaged' };
   return { ok: true, event: value };
 }
 

@@ -1,6 +1,6 @@
 /** `orch init` in real repositories: what it makes runs there, and nothing of the user's is changed. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
@@ -215,6 +215,22 @@ test('outside of a repository it says how to make one', async () => {
   const error = { code: 'ORCH_NOT_A_REPOSITORY', fix: 'git init' };
   expect(refused).toMatchObject({ code: 3, document: { error } });
 });
+
+test.for(['.orch', '.orch/workflows'])(
+  'where %s is a link out of the repository, nothing is written',
+  async (path) => {
+    const repository = makeSample({});
+    const elsewhere = makeTemporaryFolder();
+    for (const target of [elsewhere, join(elsewhere, 'nothing')]) {
+      repository.remove('.orch');
+      if (path !== '.orch') repository.write('.orch/mine', '');
+      symlinkSync(target, repository.path(path));
+      const refused = await runOrchJson(['init'], { cwd: repository.top });
+      expect(refused).toMatchObject({ code: 4, document: { error: { code: 'ORCH_IN_THE_WAY' } } });
+      expect(readdirSync(elsewhere)).toEqual([]);
+    }
+  },
+);
 
 test('a file named .orch is in the way, and stays', async () => {
   const repository = makeSample({ '.orch': 'mine' });

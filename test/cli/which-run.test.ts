@@ -1,10 +1,10 @@
 /** Which run is meant when none is named, and what is said of runs that are not here. */
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
-import { runToEnd } from '../rig/runs.ts';
+import { asRunOutcome, runToEnd } from '../rig/runs.ts';
 
 const WAITS = 'name: waits\nsteps: { ok: { approval: { message: go? } } }\n';
 const PASSES = 'name: passes\nsteps: { a: { run: echo a > a.txt } }\n';
@@ -59,6 +59,65 @@ describe('without a name', () => {
     expect(existsSync(repository.path('a.txt'))).toBe(false);
     const here = await runOrchJson(['rollback', '--to', '1'], { cwd: repository.top });
     expect(here.document).toMatchObject({ run, worktree: repository.top });
+  });
+});
+
+test('the newest run is the one that began last, whenever its files were written', async () => {
+  const repository = makeProject();
+  const first = await runToEnd(repository, 'run', 'fails.yaml');
+  const second = await runToEnd(repository, 'run', 'passes.yaml');
+  const folder = (run: string) => repository.path(`.git/orch/runs/${run}`);
+  const now = new Date();
+  utimesSync(join(folder(first.run), 'run.json'), now, now);
+  const { document } = await runOrchJson(['show', '@latest'], { cwd: repository.top });
+  expect(document).toMatchObject({ run: second.run });
+  // Of another day, and without a record that says so.
+  const old = 'fails-250101-zzzz';
+  cpSync(folder(first.run), folder(old), { recursive: true });
+  writeFileSync(join(folder(old), 'run.json'), '');
+  const list = await runOrchJson(['list'], { cwd: repository.top });
+  expect(list.document).toMatchObject({
+    runs: [{ run: second.run }, { run: first.run }, { run: old }],
+  });
+});
+
+describe('in a copy of the repository', () => {
+  test('a command changes the copy and leaves the original alone', async () => {
+    const repository = makeProject();
+    const { run } = await runToEnd(repository, 'run', 'passes.yaml');
+    const waiting = await runToEnd(repository, 'run', 'waits.yaml');
+    const copy = join(repository.folder, 'copy');
+    cpSync(repository.top, copy, { recursive: true });
+    const gone = await runOrch(['cancel'], { cwd: copy });
+    expect(gone.stdout).toContain(waiting.run);
+    const back = await runOrchJson(['rollback', run, '--to', '0'], { cwd: copy });
+    expect(back.document).toMatchObject({ run, worktree: copy });
+    expect(existsSync(join(copy, 'a.txt'))).toBe(false);
+    expect(existsSync(repository.path('a.txt'))).toBe(true);
+    expect((await runToEnd(repository, 'resume', waiting.run)).code).toBe(75);
+  });
+
+  test('a moved repository goes on, and a work tree of another one is refused', async () => {
+    const repository = makeProject();
+    const linked = join(repository.folder, 'linked');
+    repository.git('worktree', 'add', '-q', '-b', 'side', linked);
+    const { run } = asRunOutcome(await runOrch(['run', 'waits.yaml', '--json'], { cwd: linked }));
+    const copy = join(repository.folder, 'copy');
+    cpSync(repository.top, copy, { recursive: true });
+    for (const command of [
+      ['rollback', run, '--to', '0'],
+      ['resume', run],
+      ['cancel', run],
+    ]) {
+      const { code, document } = await runOrchJson(command, { cwd: copy });
+      expect([command[0], code], JSON.stringify(document)).toEqual([command[0], 3]);
+      expect(document).toMatchObject({ error: { code: 'ORCH_WORKTREE_GONE' } });
+    }
+    const { run: main } = await runToEnd(repository, 'run', 'passes.yaml');
+    const moved = join(repository.folder, 'moved');
+    renameSync(repository.top, moved);
+    const back = await runOrchJson(['rollback', main, '--to', '0'], { cwd: moved });
+    expect(back.document).toMatchObject({ run: main, worktree: moved });
   });
 });
 

@@ -18,7 +18,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type RunOptions, runOrch } from '../rig/cli.ts';
 import { mountReadOnly, mountSmallDisk } from '../rig/mount.ts';
 import { makeRepository, openTestRepository, type TestRepository } from '../rig/repository.ts';
-import { asRunOutcome } from '../rig/runs.ts';
+import { asRunOutcome, runToEnd } from '../rig/runs.ts';
 import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 
 const WORKFLOW = `name: tiny
@@ -394,10 +394,11 @@ describe('storage that fails', () => {
     const linked = openTestRepository(join(main.folder, 'linked'), main.folder);
     writeUsers(linked);
     linked.write('.orch/workflows/tiny.yaml', 'name: tiny\nsteps:\n  ask: { approval: Go on? }\n');
-    expect((await runOrch(['run', 'tiny'], { cwd: linked.top })).code).toBe(75);
+    const { run, code } = await runToEnd(linked, 'run', 'tiny');
+    expect(code).toBe(75);
     rmSync(linked.top, { recursive: true });
     writeFileSync(linked.top, 'a file now');
-    const outcome = await runOrch(['resume', '--json'], { cwd: main.top });
+    const outcome = await runOrch(['resume', run, '--json'], { cwd: main.top });
     expect(outcome.code, outcome.stdout).toBe(3);
     expect(JSON.parse(outcome.stdout)).toMatchObject({
       error: { code: 'ORCH_WORKTREE_GONE', message: expect.stringContaining(linked.top) },

@@ -3,7 +3,16 @@
  * staged since is never lost, what does not go is refused with nothing changed, and a crash in the
  * middle is finished by asking again.
  */
-import { existsSync, lstatSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   type History,
@@ -173,6 +182,22 @@ describe("the user's own work", () => {
     expect(repository.git('show', `${rescue}:kept.txt`)).toBe('staged');
   });
 
+  test('so do edits in a file whose name is not UTF-8', async () => {
+    const workflow =
+      'name: history\nsteps: { a: { run: \'for f in caf?.txt; do echo run > "$f"; done\' } }\n';
+    using history = await makeHistory({ dirty: false, workflow, names: ['caf\xe9.txt'] });
+    const { repository } = history;
+    const path = Buffer.concat([
+      Buffer.from(`${repository.top}/`),
+      Buffer.from('caf\xe9.txt', 'latin1'),
+    ]);
+    expect(readFileSync(path, 'utf8')).toBe('run\n');
+    writeFileSync(path, 'edited since\n');
+    await history.json(['accept']);
+    expect(readFileSync(path, 'utf8')).toBe('edited since\n');
+    expect(repository.git('diff', 'HEAD^', 'HEAD', '--', '*.txt')).toContain('+run');
+  });
+
   test('a work tree that is without the changes of the run gets them', async () => {
     using history = await makeHistory({ dirty: false });
     const { repository } = history;
@@ -303,6 +328,20 @@ describe('a branch that has moved', () => {
 });
 
 describe('refused, with nothing changed', () => {
+  test('where a link of the user stands in the place of the records', async () => {
+    using history = await makeHistory({ dirty: false });
+    const { repository } = history;
+    const elsewhere = `${repository.folder}/elsewhere`;
+    mkdirSync(elsewhere);
+    symlinkSync(elsewhere, repository.path('.orch/runs'));
+    const before = userState(repository);
+    const { error } = await history.json(['accept'], 4);
+    expect(error).toMatchObject({ code: 'ORCH_IN_THE_WAY' });
+    expect(userState(repository)).toBe(before);
+    expect(readlinkSync(repository.path('.orch/runs'))).toBe(elsewhere);
+    expect(readdirSync(elsewhere)).toEqual([]);
+  });
+
   test('a failed run', async () => {
     using history = await makeHistory({ fails: true });
     const before = userState(history.repository);

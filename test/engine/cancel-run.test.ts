@@ -45,7 +45,7 @@ test('a process that does not end the run in time is named, after a minute and t
   const told: number[] = [];
   const cancelled = cancelRun(
     ports,
-    repository.path('.git'),
+    await ports.openGit(repository.top),
     { run, settings: SETTINGS },
     {
       observe: () => {},
@@ -67,7 +67,7 @@ test('refused because another run works in the work tree, it takes its request b
   const lock = { folder, name: 'lock', after: 0, what: 'run other' };
   using _held = acquireLock(ports.files, ports.processes, lock);
   const hooks = { observe: () => {}, waiting: () => {} };
-  const cancelled = cancelRun(ports, repository.path('.git'), { run, settings: SETTINGS }, hooks);
+  const cancelled = cancelRun(ports, git, { run, settings: SETTINGS }, hooks);
   await expect(cancelled).rejects.toMatchObject({ code: 'ORCH_LOCKED' });
   expect(isRequestLeft(ports.files, readOnlyRun(repository).files, 'cancel')).toBe(false);
 });

@@ -27,7 +27,7 @@ function frozenOf(workflow: Workflow): Frozen {
 
 function codeOf(text: string): string {
   try {
-    decodeFrozen(text, 'run.json');
+    decodeFrozen(text, 'run.json', 'x-260101-k3f9');
     return 'none';
   } catch (error) {
     if (error instanceof OrchError) return error.code;
@@ -41,7 +41,7 @@ describe('encodeFrozen and decodeFrozen', () => {
       fc.property(randomWorkflow({ maxSteps: 10 }), (workflow) => {
         const frozen = frozenOf({ ...workflow, gates: [gateOf('g')] });
         const text = encodeFrozen(frozen);
-        expect(decodeFrozen(text, 'run.json')).toEqual(frozen);
+        expect(decodeFrozen(text, 'run.json', 'x-260101-k3f9')).toEqual(frozen);
         expect(text.split('"spot":').length - 1).toBe(workflow.steps.length);
       }),
       { numRuns: 50 },
@@ -55,7 +55,7 @@ describe('encodeFrozen and decodeFrozen', () => {
       workflowOf({ steps: [stepOf('m', { matrix: matrixOf(...labels) }), ...steps] }),
     );
     const text = encodeFrozen(frozen);
-    const read = decodeFrozen(text, 'run.json');
+    const read = decodeFrozen(text, 'run.json', 'x-260101-k3f9');
     expect(read.plan.nodes).toHaveLength(10_001);
     expect(read.plan.nodes[0]?.step).toBe(read.plan.nodes[4_999]?.step);
     expect(encodeFrozen(read)).toBe(text); // Deep comparison would go through the matrix 5,000 times.
@@ -70,7 +70,7 @@ describe('encodeFrozen and decodeFrozen', () => {
     const changed = { ...frozen, workflow: { ...frozen.workflow, gates: [other] } };
     expect(frozen.plan.waves[0]?.gates).toHaveLength(1);
     for (const each of [gone, changed])
-      expect(decodeFrozen(encodeFrozen(each), 'run.json')).toEqual(each);
+      expect(decodeFrozen(encodeFrozen(each), 'run.json', 'x-260101-k3f9')).toEqual(each);
   });
 
   test('cut at any byte, flipped or from a newer orch, it is refused with a code', () => {
@@ -97,6 +97,18 @@ describe('encodeFrozen and decodeFrozen', () => {
     expect(codeOf(encodeChecked(value))).toBe('none');
     expect(codeOf(encodeChecked({ ...value, plan }))).toBe('ORCH_RUN_DAMAGED');
     expect(codeOf(encodeChecked({ ...value, workflow: 7 }))).toBe('ORCH_RUN_DAMAGED');
+    const { pools: _pools, ...poolless } = value.workflow;
+    const oddly = [
+      { workflow: poolless },
+      { plan: { ...value.plan, waves: [] } },
+      { run: 'x; touch /tmp/P #' },
+      { run: 'other-260101-k3f9' },
+      { base: '--output=/tmp/x' },
+      { index_tree: 'HEAD' },
+      { branch: 'main\u001b[2J' },
+    ];
+    for (const odd of oddly)
+      expect([odd, codeOf(encodeChecked({ ...value, ...odd }))]).toEqual([odd, 'ORCH_RUN_DAMAGED']);
     expect(codeOf(encodeChecked({ ...value, v: 2 }))).toBe('ORCH_JOURNAL_NEWER');
   });
 });

@@ -45,6 +45,8 @@ export interface HistoryOptions {
   readonly fails?: boolean;
   readonly workflow?: string;
   readonly args?: readonly string[];
+  /** Tracked files besides, one character for each byte of the name. */
+  readonly names?: readonly string[];
 }
 
 /** @returns after the run, whatever became of it */
@@ -57,6 +59,10 @@ export async function makeHistory(options: HistoryOptions = {}): Promise<History
   repository.write('gone.txt', 'gone\n');
   repository.write('.gitignore', 'ignored/\n');
   repository.write('.orch/workflows/history.yaml', options.workflow ?? WORKFLOW);
+  for (const name of options.names ?? []) {
+    const bytes = Buffer.from(name, 'latin1');
+    writeFileSync(Buffer.concat([Buffer.from(`${repository.top}/`), bytes]), 'first\n');
+  }
   repository.commitAll('first');
   repository.write('ignored/secret', 'stays\n');
   if (options.dirty !== false) {

@@ -5,7 +5,9 @@
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { startOrch } from '../rig/cli.ts';
+import { runOrch, startOrch } from '../rig/cli.ts';
+import { makeRepository } from '../rig/repository.ts';
+import { runToEnd } from '../rig/runs.ts';
 import { openSteering } from '../rig/steered-command.ts';
 import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 import {
@@ -25,6 +27,25 @@ const EMPTY_COMMIT = ['commit', '-q', '--allow-empty', '-m', 'lib'];
 
 const text = (history: History, path: string) =>
   readFileSync(history.repository.path(path), 'utf8');
+
+test('what was left out when the run began is not deleted, although the run could take it in since', async () => {
+  using repository = makeRepository();
+  repository.write(
+    'shrink.yaml',
+    "name: shrink\nsteps: { a: { run: 'echo small > data.db; rm -r inner/.git; echo a > a.txt' } }\n",
+  );
+  repository.commitAll('first');
+  repository.write('data.db', Buffer.alloc(12_000_000));
+  repository.write('inner/mine.txt', 'mine\n');
+  repository.git('init', '-q', 'inner');
+  const { run } = await runToEnd(repository, 'run', 'shrink.yaml');
+  expect(repository.git('ls-tree', '-r', '--name-only', `orch/${run}`)).not.toContain('data.db');
+  const back = await runOrch(['rollback', '--to', '0'], { cwd: repository.top });
+  expect(back.code, back.stderr).toBe(0);
+  expect(existsSync(repository.path('a.txt'))).toBe(false);
+  expect(readFileSync(repository.path('data.db'), 'utf8')).toBe('small\n');
+  expect(readFileSync(repository.path('inner/mine.txt'), 'utf8')).toBe('mine\n');
+});
 
 describe('back and forward', () => {
   test('every checkpoint can be gone to, from every other, and nothing of git moves', async () => {

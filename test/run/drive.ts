@@ -12,6 +12,8 @@ import {
 } from '../../src/run/events.ts';
 import type { RunState } from '../../src/run/state.ts';
 
+const OID = '0123456789'.repeat(4);
+
 const AT_MS = Date.UTC(2026, 0, 1);
 
 export interface Driven {
@@ -65,12 +67,12 @@ export function driveAtOnce(
         break;
       }
       case 'seal':
-        record({ type: 'wave.sealed', wave: command.wave, commit: 'c', tree: 't', left_out: [] });
+        record({ type: 'wave.sealed', wave: command.wave, commit: OID, tree: OID, left_out: [] });
         break;
       case 'checkpoint': {
         const { wave, status } = command;
-        record({ type: 'checkpoint.started', wave, tree: 't', parent: null, status });
-        record({ type: 'checkpoint.created', wave, commit: 'c' });
+        record({ type: 'checkpoint.started', wave, tree: OID, parent: null, status });
+        record({ type: 'checkpoint.created', wave, commit: OID });
         break;
       }
       case 'close-wave':

@@ -238,6 +238,22 @@ describe('a line', () => {
     ['a type that every object has', `{"v":1,"seq":1,"at":"${at}","type":"constructor"}`, 'newer'],
     ['no time', '{"v":1,"seq":1,"at":"soon","type":"run.waiting"}', 'damaged'],
     ['no number', `{"v":1,"at":"${at}","type":"run.waiting"}`, 'damaged'],
+    [
+      'an object id that git would take for an option',
+      `{"v":1,"seq":1,"at":"${at}","type":"checkpoint.created","wave":0,"commit":"--output=/x"}`,
+      'damaged',
+    ],
+    [
+      'a ref of somebody else',
+      `{"v":1,"seq":1,"at":"${at}","type":"run.accepted","how":"ff","commit":"${'a'.repeat(40)}","rescue":"refs/heads/main"}`,
+      'damaged',
+    ],
+    [
+      'a file outside of the folder of the run',
+      `{"v":1,"seq":1,"at":"${at}","type":"plan.changed","frozen":"../x/run-1.json","added":[],"removed":[],"changed":[]}`,
+      'damaged',
+    ],
+    ['a list that is none', `{"v":1,"seq":1,"at":"${at}","type":"run.waiting"}`, 'damaged'],
     ['no JSON', '{"v":1,,}', 'damaged'],
     ['a list', '[1,2]', 'damaged'],
   ])('of %s with a right checksum is %s: %s', (_name, body, problem) => {

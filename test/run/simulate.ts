@@ -323,8 +323,8 @@ class World {
       type: 'rollback.started',
       to: wave,
       target: tree,
-      rescue: 'r',
-      rescue_commit: 'r',
+      rescue: 'refs/orch/rescue/test/1',
+      rescue_commit: oidOf(this.events.length),
     });
     if (this.chance.once(3)) return; // Killed half-way: the resume finishes it.
     this.#record({ type: 'rollback.done', to: wave, restored: commit });
@@ -443,7 +443,7 @@ class World {
   }
 
   #seal(wave: number): void {
-    const oid = `${wave}.${this.events.length}`;
+    const oid = oidOf(this.events.length);
     this.#task(`seal:${wave}`, 2_000, () =>
       this.#record({ type: 'wave.sealed', wave, commit: oid, tree: oid, left_out: [] }),
     );
@@ -456,7 +456,7 @@ class World {
       this.#record({
         type: 'checkpoint.created',
         wave: open.wave,
-        commit: `c${this.events.length}`,
+        commit: oidOf(this.events.length),
       }),
     );
   }
@@ -469,8 +469,8 @@ class World {
         type: 'rollback.started',
         to,
         target,
-        rescue: 'r',
-        rescue_commit: 'r',
+        rescue: 'refs/orch/rescue/test/1',
+        rescue_commit: oidOf(this.events.length),
         by: 'on_failure',
       });
       this.#effects.push(() =>
@@ -673,4 +673,9 @@ function nameOf(command: Command | undefined): string {
   if ('node' in command) return `${type} ${command.node.id}`;
   if (type === 'wake') return `wake ${command.atMs}`;
   return 'wave' in command ? `${type} ${command.wave}` : type;
+}
+
+/** Another one for each moment of a run. */
+function oidOf(seq: number): string {
+  return seq.toString(16).padStart(40, '0');
 }

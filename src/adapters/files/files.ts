@@ -6,16 +6,18 @@
  */
 import {
   closeSync,
+  constants,
   fdatasyncSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   readSync,
+  realpathSync,
   rmSync,
   statSync,
 } from 'node:fs';
@@ -25,16 +27,20 @@ import type { AppendFile, FilesPort } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
 import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
 import { findLeftovers } from './leftovers.ts';
+import { openPlain, readLeft, readPlain, usingPlain } from './plain.ts';
 import { watchFolder } from './watch.ts';
 
 export function createFiles(): FilesPort {
   return {
-    read: (path) => whenThere(() => readFileSync(path)),
-    readText: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    read: (path) => whenThere(() => readPlain(path)),
+    readText: (path) => whenThere(() => readPlain(path).toString('utf8')),
+    readGiven: (path) => whenThere(() => readFileSync(path, 'utf8')),
+    readLeft: (path, maxBytes) => whenThere(() => readLeft(path, maxBytes)),
     readPart: (path, offset, maxBytes) => whenThere(() => readPart(path, offset, maxBytes)),
     exists: (path) => whenThere(() => statSync(path)) !== undefined,
     size: (path) => whenThere(() => statSync(path))?.size,
     modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
+    linkTarget,
     list: listNames,
     leftovers: (folder) => findLeftovers(folder),
     makeFolder,
@@ -48,14 +54,11 @@ export function createFiles(): FilesPort {
 }
 
 function readPart(path: string, offset: number, maxBytes: number): Uint8Array {
-  const fd = openSync(path, 'r');
-  try {
+  return usingPlain(path, constants.O_RDONLY, (fd) => {
     const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, fstatSync(fd).size - offset)));
     const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
     return bytes.subarray(0, length);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function atCrashPoint<T>(effect: string, perform: () => T): T {
@@ -73,6 +76,11 @@ function whenThere<T>(look: () => T): T | undefined {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
+}
+
+function linkTarget(path: string): string | undefined {
+  if (whenThere(() => lstatSync(path))?.isSymbolicLink() !== true) return undefined;
+  return whenThere(() => realpathSync(path)) ?? resolve(dirname(path), readlinkSync(path));
 }
 
 /** Without the temporary files that a crash left: nobody may take one for a record. */
@@ -112,7 +120,7 @@ function makeFolder(given: string): void {
 
 function openAppend(path: string): AppendFile {
   const exists = whenThere(() => statSync(path)) !== undefined;
-  const fd = exists ? openSync(path, 'a') : atCrashPoint('file create', () => openNew(path));
+  const fd = exists ? openToAppend(path) : atCrashPoint('file create', () => openNew(path));
   return {
     append: (bytes) =>
       atCrashPoint('journal append', () => {
@@ -123,8 +131,11 @@ function openAppend(path: string): AppendFile {
   };
 }
 
+const { O_APPEND, O_CREAT, O_RDWR, O_WRONLY } = constants;
+const openToAppend = (path: string) => openPlain(path, O_WRONLY | O_APPEND | O_CREAT);
+
 function openNew(path: string): number {
-  const fd = openSync(path, 'a');
+  const fd = openToAppend(path);
   try {
     syncFolder(dirname(path));
   } catch (error) {
@@ -135,13 +146,10 @@ function openNew(path: string): number {
 }
 
 function cutFile(path: string, sizeBytes: number): void {
-  const fd = openSync(path, 'r+');
-  try {
+  usingPlain(path, O_RDWR, (fd) => {
     ftruncateSync(fd, sizeBytes);
     fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+  });
 }
 
 function remove(path: string): void {

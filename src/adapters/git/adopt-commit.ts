@@ -30,7 +30,10 @@ export async function adoptCommit(
   const assumed = await listAssumedUnchanged(context, fresh.path);
   // `read-tree` refuses to touch an entry that is assumed unchanged when its file has changed after all.
   await mark(context, fresh.path, '--no-assume-unchanged', assumed);
-  await runGit(context, { args: ['read-tree', '--reset', commit], index: fresh.path });
+  await runGit(context, {
+    args: ['read-tree', '--reset', '--end-of-options', commit],
+    index: fresh.path,
+  });
   await runGit(context, {
     args: ['update-index', '-q', '--refresh'],
     index: fresh.path,

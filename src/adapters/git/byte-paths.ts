@@ -42,13 +42,22 @@ export function* parentFolders(path: BytePath): Generator<BytePath> {
   }
 }
 
-/** @param paths files or folders as text @returns whether a path is one of them or below one */
+const NOT_UTF_8 = '\u{fffd}';
+
+/**
+ * A text in which bytes have become U+FFFD matches every path that reads like it: such paths are
+ * those to be left alone, and one too many is harmless where one too few is overwritten.
+ * @param paths files or folders as text @returns whether a path is one of them or below one
+ */
 export function matchPaths(paths: readonly string[]): (path: BytePath) => boolean {
-  const set = new Set(paths.map((path) => toBytePath(path.replace(/\/+$/, ''))));
+  const texts = paths.map((path) => path.replace(/\/+$/, ''));
+  const set = new Set(texts.map(toBytePath));
   if (set.size === 0) return () => false;
+  const lossy = new Set(texts.filter((text) => text.includes(NOT_UTF_8)));
+  const has = (path: BytePath) => set.has(path) || (lossy.size > 0 && lossy.has(toText(path)));
   return (path) => {
-    if (set.has(path.endsWith('/') ? path.slice(0, -1) : path)) return true;
-    for (const parent of parentFolders(path)) if (set.has(parent)) return true;
+    if (has(path.endsWith('/') ? path.slice(0, -1) : path)) return true;
+    for (const parent of parentFolders(path)) if (has(parent)) return true;
     return false;
   };
 }

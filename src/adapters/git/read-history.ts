@@ -18,7 +18,14 @@ export async function readFirstParents(
   stop: Oid | null,
 ): Promise<Commit[]> {
   const { stdout } = await runGit(context, {
-    args: ['rev-list', '--first-parent', tip, ...(stop === null ? [] : [`^${stop}`]), '--'],
+    args: [
+      'rev-list',
+      '--first-parent',
+      '--end-of-options',
+      tip,
+      ...(stop === null ? [] : [`^${stop}`]),
+      '--',
+    ],
   });
   const oids = stdout.toString().split('\n').slice(0, -1);
   return oids.length === 0 ? [] : await readCommits(context, oids);
@@ -49,7 +56,7 @@ export async function isAncestor(
   descendant: Oid,
 ): Promise<boolean> {
   const { code } = await runGit(context, {
-    args: ['merge-base', '--is-ancestor', ancestor, descendant],
+    args: ['merge-base', '--is-ancestor', '--end-of-options', ancestor, descendant],
     okCodes: [0, 1],
   });
   return code === 0;
@@ -62,7 +69,15 @@ export async function isComplete(
   known: readonly Oid[],
 ): Promise<boolean> {
   const result = await runGit(context, {
-    args: ['rev-list', '--objects', '--quiet', oid, '--not', ...known, '--'],
+    args: [
+      'rev-list',
+      '--objects',
+      '--quiet',
+      '--end-of-options',
+      oid,
+      ...known.map((each) => `^${each}`),
+      '--',
+    ],
     okCodes: [0, 1, 128],
   });
   return result.code === 0;
@@ -96,7 +111,7 @@ async function listTree(
 ): Promise<TreeEntry[]> {
   const [options, paths] = [args.slice(0, args.indexOf('--')), args.slice(args.indexOf('--') + 1)];
   const { stdout } = await runGit(context, {
-    args: ['ls-tree', '-z', '--full-tree', ...options, revision, '--', ...paths],
+    args: ['ls-tree', '-z', '--full-tree', ...options, '--end-of-options', revision, ...paths],
   });
   return splitNul(stdout).map((line) => {
     const tab = line.indexOf('\t');
@@ -108,7 +123,18 @@ async function listTree(
 /** A change of one path, in bytes; GitPort.diffTrees gives it out as text. */
 export async function diffTreesBytes(context: GitContext, from: Oid, to: Oid): Promise<Change[]> {
   const { stdout } = await runGit(context, {
-    args: ['diff-tree', '-r', '-z', '--raw', '--no-renames', '--no-abbrev', from, to, '--'],
+    args: [
+      'diff-tree',
+      '-r',
+      '-z',
+      '--raw',
+      '--no-renames',
+      '--no-abbrev',
+      '--end-of-options',
+      from,
+      to,
+      '--',
+    ],
   });
   const fields = splitNul(stdout);
   const changes: Change[] = [];
@@ -144,6 +170,7 @@ export async function diffText(
       '--no-ext-diff',
       `--color=${options.color ? 'always' : 'never'}`,
       ...(options.stat ? ['--stat'] : []),
+      '--end-of-options',
       from,
       to,
       '--',
@@ -165,7 +192,16 @@ export async function mergeTrees(
   theirs: Oid,
 ): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }> {
   const { code, stdout } = await runGit(context, {
-    args: ['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages', ours, theirs],
+    args: [
+      'merge-tree',
+      '--write-tree',
+      '-z',
+      '--name-only',
+      '--no-messages',
+      '--end-of-options',
+      ours,
+      theirs,
+    ],
     okCodes: [0, 1],
   });
   const [tree = '', ...conflicts] = splitNul(stdout);

@@ -4,13 +4,14 @@
  *
  * Three processes one after the other on the critical path: the scan (two side by side), the update
  * of the index, the writing of the tree. Left out and named are untracked files that are too large,
- * repositories inside the work tree, paths that were ignored when the run began, and files that git was
- * told not to look at.
+ * repositories inside the work tree, paths that were ignored when the run began, what was left out then,
+ * and files that git was told not to look at.
  */
 import { OrchError } from '../../base/errors.ts';
 import type { LeftOut, Oid, Snapshot, SnapshotRequest } from '../../ports/git.ts';
 import { type BytePath, joinNul, matchPaths, toText } from './byte-paths.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
+import { matchKeptOut } from './kept-out.ts';
 import {
   discardPrivateIndex,
   preparePrivateIndex,
@@ -100,23 +101,30 @@ function chooseUntracked(
   ];
   const ignored = lists.map(readFormerlyIgnored);
   const wasIgnored = (path: BytePath) => ignored.some((matches) => matches(path));
+  const keptOut = matchKeptOut(request.keepOut);
   const taken: BytePath[] = [];
-  const leftOut: LeftOut[] = changes.nestedRepositories.map((path) => ({
-    path: toText(path),
-    reason: 'nested_repository',
-  }));
+  const leftOut: LeftOut[] = [];
+  const named = new Set<string>();
+  const leave = (entry: LeftOut) => {
+    if (!named.has(entry.path)) leftOut.push(entry);
+    named.add(entry.path);
+  };
+  for (const path of changes.nestedRepositories)
+    leave(keptOut(path) ?? { path: toText(path), reason: 'nested_repository' });
   for (const path of changes.untracked) {
     const stats = look(context.repository.worktree, path);
     if (stats === undefined) continue;
-    if (wasIgnored(path)) leftOut.push({ path: toText(path), reason: 'newly_unignored' });
+    const kept = keptOut(path);
+    if (kept !== undefined) leave(kept);
+    else if (wasIgnored(path)) leave({ path: toText(path), reason: 'newly_unignored' });
     else if (stats.isFile() && stats.size > request.maxFileSizeBytes) {
-      leftOut.push({ path: toText(path), reason: 'too_large', sizeBytes: stats.size });
+      leave({ path: toText(path), reason: 'too_large', sizeBytes: stats.size });
     } else taken.push(path);
   }
   const isExcluded = matchPaths(request.exclude);
   for (const { path, reason } of readUnwatched(request.index)) {
     if (isExcluded(path) || look(context.repository.worktree, path) === undefined) continue;
-    leftOut.push({ path: toText(path), reason });
+    leave({ path: toText(path), reason });
   }
   return { taken, leftOut: leftOut.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }

@@ -59,7 +59,15 @@ async function fillIndex(
 /** @see GitPort.checkOutPath */
 export async function checkOutPath(context: GitContext, commit: Oid, path: string): Promise<void> {
   const { stdout } = await runGit(context, {
-    args: ['ls-tree', '-r', '-z', '--full-tree', commit, '--', ...(path === '' ? [] : [path])],
+    args: [
+      'ls-tree',
+      '-r',
+      '-z',
+      '--full-tree',
+      '--end-of-options',
+      commit,
+      ...(path === '' ? [] : [path]),
+    ],
   });
   const entries = splitNul(stdout).map((line): Entry => {
     const tab = line.indexOf('\t');

@@ -10,13 +10,13 @@ import { openProject } from '../open-project.ts';
 import { settingsFor } from './run.ts';
 
 export async function cancelCommand(context: CliContext, meant: string | undefined): Promise<void> {
-  const { ports, git, commonDir } = await openProject(context);
+  const { ports, git } = await openProject(context);
   const run = await chooseRun(ports, git, meant, 'unfinished');
   // Nothing new is started, so a broken config.yaml must not stand in the way.
   const settings = settingsFor(context, DEFAULT_CONFIG, { useCache: false, refresh: [] });
   const cancelled = await cancelRun(
     ports,
-    commonDir,
+    git,
     { run, settings },
     {
       observe: (event, state) => {

@@ -3,8 +3,9 @@ import { OrchError } from '../../base/errors.ts';
 import type { ChangedDefinition } from '../../engine/accept-changes.ts';
 import { chooseRun } from '../../engine/choose-run.ts';
 import { type Definition, loadConfig, loadDefinition } from '../../engine/load-definition.ts';
+import { openPlace } from '../../engine/place-of-run.ts';
 import { readRun } from '../../engine/read-run.ts';
-import { resumeRun, worktreeOf } from '../../engine/resume-run.ts';
+import { resumeRun } from '../../engine/resume-run.ts';
 import { diffWorkflows } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { hasFinished } from '../../run/decide.ts';
@@ -31,8 +32,8 @@ export async function resumeCommand(
   const { ports, git: here, commonDir } = await openProject(context);
   const wanted = options.retryFailed ? 'not-passed' : 'unfinished';
   const run = await chooseRun(ports, here, meant, wanted);
-  const root = worktreeOf(ports, commonDir, run);
-  const git = await ports.openGit(root);
+  const git = await openPlace(ports, here, run);
+  const root = git.repository.worktree;
   const { state: before, frozen } = readRun(ports.files, commonDir, run);
   const read = (): Definition =>
     loadDefinition(ports.files, {

@@ -1,8 +1,8 @@
 /** The work of `orch rollback`. */
 import { stripControl } from '../../base/text.ts';
 import type { MovedSubmodule } from '../../checkpoint/rollback.ts';
+import { openPlace } from '../../engine/place-of-run.ts';
 import { findOrRebuildRun } from '../../engine/rebuild-run.ts';
-import { worktreeOf } from '../../engine/resume-run.ts';
 import { type RolledBack, rollbackRun } from '../../engine/rollback-run.ts';
 import { leftOutText } from '../../view/left-out-text.ts';
 import { nextLine } from '../../view/next-line.ts';
@@ -19,10 +19,10 @@ export async function rollbackCommand(
   meant: string | undefined,
   { to }: RollbackOptions,
 ): Promise<void> {
-  const { ports, git: here, commonDir } = await openProject(context);
+  const { ports, git: here } = await openProject(context);
   const run = await findOrRebuildRun(ports, here, meant);
-  const worktree = worktreeOf(ports, commonDir, run);
-  const git = await ports.openGit(worktree);
+  const git = await openPlace(ports, here, run);
+  const { worktree } = git.repository;
   const result = await rollbackRun(ports, git, { run, to });
   const { restored, tree, rescue, submodules, leftOut } = result;
   const isElsewhere = git.repository.worktree !== here.repository.worktree;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { discoverRepository } from '../../../src/adapters/git/discover-repository.ts';
 import { openEmbeddedGit } from '../../../src/adapters/git/embedded/embedded-git.ts';
 import { createGitCli } from '../../../src/adapters/git/git-cli.ts';
-import type { GitPort, Snapshot } from '../../../src/ports/git.ts';
+import type { GitPort, Snapshot, SnapshotRequest } from '../../../src/ports/git.ts';
 import type { TestRepository } from '../../rig/repository.ts';
 
 export interface Adapter {
@@ -27,12 +27,13 @@ export const ONE_MEGABYTE = 1_000_000;
 /** A snapshot as the engine takes it. */
 export async function snapshotOf(
   port: GitPort,
-  options: { readonly exclude?: readonly string[]; readonly maxFileSizeBytes?: number } = {},
+  options: Partial<Omit<SnapshotRequest, 'index'>> = {},
 ): Promise<Snapshot> {
   return await port.snapshot({
     index: privateIndex(port),
-    exclude: options.exclude ?? [],
-    maxFileSizeBytes: options.maxFileSizeBytes ?? ONE_MEGABYTE,
+    exclude: [],
+    maxFileSizeBytes: ONE_MEGABYTE,
+    ...options,
   });
 }
 

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { GitPort } from '../../../src/ports/git.ts';
-import { makeRepository, type TestRepository } from '../../rig/repository.ts';
+import { makeRepository, openTestRepository, type TestRepository } from '../../rig/repository.ts';
 import {
   type Adapter,
   embedded,
@@ -198,6 +198,27 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
         { path: 'secret.env', reason: 'newly_unignored' },
       ]);
       expect(snapshot.tree).toBe(oracleTree(repository, ['build', 'objects/a.o', 'secret.env']));
+    });
+
+    test('what was left out when a run began stays out, whatever becomes of it', async () => {
+      using repository = makeRepository();
+      fill(repository);
+      repository.write('large.bin', Buffer.alloc(2000));
+      repository.write('inner/file', 'x');
+      openTestRepository(repository.path('inner'), repository.folder).git('init', '-q');
+      const port = await open(repository.top);
+      const { leftOut, tree } = await snapshotOf(port, { maxFileSizeBytes: 1000 });
+      expect(leftOut.map(({ path }) => path)).toEqual(['inner', 'large.bin']);
+      const request = { maxFileSizeBytes: 1000, keepOut: leftOut };
+      expect(await snapshotOf(port, request)).toEqual({ leftOut, tree });
+      repository.write('large.bin', 'small');
+      repository.remove('inner/.git');
+      repository.write('inner/other/file', 'x');
+      expect(await snapshotOf(port, request)).toEqual({ leftOut, tree });
+      repository.write('new.txt', 'taken');
+      const snapshot = await snapshotOf(port, request);
+      expect(snapshot.leftOut).toEqual(leftOut);
+      expect(snapshot.tree).toBe(oracleTree(repository, ['large.bin', 'inner']));
     });
 
     test('excluded paths keep the state that they have in the index', async () => {

@@ -3,6 +3,7 @@ import { type BigIntStats, lstatSync, readdirSync, readFileSync, readlinkSync } 
 import type { LeftOut, SnapshotRequest } from '../../../ports/git.ts';
 import { absolutePath, type BytePath, matchPaths, parentFolders, toText } from '../byte-paths.ts';
 import { unreadableFile } from '../git-failure.ts';
+import { matchKeptOut } from '../kept-out.ts';
 import { type IgnoreFile, isIgnored, parseIgnoreFile } from './ignore-rules.ts';
 import type { ObjectStore } from './object-store.ts';
 import { findConversion, needsGit } from './probe.ts';
@@ -25,6 +26,7 @@ interface Scan extends ScanResult {
   readonly ignored: BytePath[];
   readonly isExcluded: (path: BytePath) => boolean;
   readonly wasIgnored: (path: BytePath) => boolean;
+  readonly keptOut: (path: BytePath) => LeftOut | undefined;
   /** Folders that hold tracked files, which are looked into although they are ignored. */
   readonly trackedFolders: ReadonlySet<BytePath>;
 }
@@ -57,6 +59,7 @@ export function scanFiles(
     ignored: [],
     isExcluded: matchPaths(request.exclude),
     wasIgnored: matchIgnored(old.ignored ?? []),
+    keptOut: matchKeptOut(request.keepOut),
     trackedFolders: new Set([...old.tracked.keys()].flatMap((path) => [...parentFolders(path)])),
   };
   for (const [path, file] of old.tracked) {
@@ -108,7 +111,7 @@ function visitFolder(scan: Scan, path: BytePath, around: Surroundings): void {
   if (ignored && !holdsTracked) return;
   if (!holdsTracked && isRepository(scan, path)) {
     if (!scan.isExcluded(path)) {
-      scan.leftOut.push({ path: toText(path), reason: 'nested_repository' });
+      leave(scan, scan.keptOut(path) ?? { path: toText(path), reason: 'nested_repository' });
     }
     return;
   }
@@ -146,15 +149,25 @@ function isLeftOut(scan: Scan, path: BytePath, around: Surroundings): boolean {
     scan.ignored.push(path);
     return true;
   }
+  const kept = scan.keptOut(path);
+  if (kept !== undefined) {
+    leave(scan, kept);
+    return true;
+  }
   if (scan.wasIgnored(path)) {
-    scan.leftOut.push({ path: toText(path), reason: 'newly_unignored' });
+    leave(scan, { path: toText(path), reason: 'newly_unignored' });
     return true;
   }
   const stats = look(scan, path);
   if (stats?.isFile() !== true || stats.size <= scan.maxFileSizeBytes) return false;
   const sizeBytes = Number(stats.size);
-  scan.leftOut.push({ path: toText(path), reason: 'too_large', sizeBytes });
+  leave(scan, { path: toText(path), reason: 'too_large', sizeBytes });
   return true;
+}
+
+/** A folder that was left out is named once, however many files are found in it. */
+function leave(scan: Scan, entry: LeftOut): void {
+  if (!scan.leftOut.some(({ path }) => path === entry.path)) scan.leftOut.push(entry);
 }
 
 export function modeOf(stats: BigIntStats): string {

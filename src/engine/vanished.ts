@@ -1,0 +1,26 @@
+/** The files of a run are gone while it runs: a step can reach them, and `rm -rf .git/orch` is one word. */
+import { hasErrno, OrchError } from '../base/errors.ts';
+import type { LiveRun } from './live-run.ts';
+
+/** What an error means when the run has no folder any more; any other error is given back as it is. */
+export function explainVanished(run: LiveRun, error: unknown): unknown {
+  const { files, ports } = run.parts;
+  const isMissing = hasErrno(error, 'ENOENT') && !ports.files.exists(files.events);
+  return isMissing ? vanished(run, error) : error;
+}
+
+export function vanished({ parts, state }: LiveRun, cause?: unknown): OrchError {
+  const { run, checkpoints } = state;
+  const last = checkpoints.at(-1);
+  return new OrchError(
+    'ORCH_RUN_DAMAGED',
+    `the files of run ${run} have vanished while it ran: ${parts.files.folder}`,
+    {
+      fix:
+        last === undefined
+          ? 'see which step deletes them, then start anew: orch run'
+          : `see which step deletes them; orch rollback ${run} --to ${last.wave} makes them again from the branch`,
+      cause,
+    },
+  );
+}
