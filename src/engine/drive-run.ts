@@ -23,7 +23,6 @@ import { watchRequests } from './requests.ts';
 import { rollBack } from './roll-back.ts';
 import { attemptKey, gateAttemptKey } from './run-files.ts';
 import { sealWave } from './seal-wave.ts';
-import { explainVanished } from './vanished.ts';
 
 /** What the process around the run may ask of it. */
 export interface RunControl {
@@ -54,7 +53,7 @@ export async function driveRun(
     await attempts.sweep();
   } catch (error) {
     const damage = await explainDamage(run, error);
-    if (damage === undefined) throw explainVanished(run, error);
+    if (damage === undefined) throw error;
     await attempts.sweep(); // Nobody could take up what still runs.
     throw damage;
   } finally {

@@ -9,7 +9,7 @@
  * removes what the dead have left: a name may be in use again by the time it is removed.
  */
 import { OrchError } from '../base/errors.ts';
-import { count, record, text } from '../base/shape.ts';
+import { count, optional, record, text } from '../base/shape.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { ProcessPlace, ProcessPort } from '../ports/processes.ts';
 import { shellWord } from '../view/summary-text.ts';
@@ -151,7 +151,14 @@ function lockFiles(
   });
 }
 
-const isHolder = record({ pid: count, start: text, boot: text, what: text });
+const isHolder = record({
+  pid: count,
+  start: text,
+  boot: text,
+  what: text,
+  host: optional(text),
+  pid_ns: optional(text),
+});
 
 /** No holder when the file is gone or is not one of ours; it was made whole, so it is never half written. */
 function readLock(files: FilesPort, path: string): Pick<LockFile, 'holder' | 'isForeign'> {

@@ -1,15 +1,8 @@
 /** The files of a run are gone while it runs: a step can reach them, and `rm -rf .git/orch` is one word. */
-import { hasErrno, OrchError } from '../base/errors.ts';
+import { OrchError } from '../base/errors.ts';
 import type { LiveRun } from './live-run.ts';
 
-/** What an error means when the run has no folder any more; any other error is given back as it is. */
-export function explainVanished(run: LiveRun, error: unknown): unknown {
-  const { files, ports } = run.parts;
-  const isMissing = hasErrno(error, 'ENOENT') && !ports.files.exists(files.events);
-  return isMissing ? vanished(run, error) : error;
-}
-
-export function vanished({ parts, state }: LiveRun, cause?: unknown): OrchError {
+export function vanished({ parts, state }: LiveRun): OrchError {
   const { run, checkpoints } = state;
   const last = checkpoints.at(-1);
   return new OrchError(
@@ -20,7 +13,6 @@ export function vanished({ parts, state }: LiveRun, cause?: unknown): OrchError 
         last === undefined
           ? 'see which step deletes them, then start anew: orch run'
           : `see which step deletes them; orch rollback ${run} --to ${last.wave} makes them again from the branch`,
-      cause,
     },
   );
 }

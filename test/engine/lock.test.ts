@@ -242,7 +242,7 @@ describe('acquireLock', () => {
     }
     expect(refusal).toMatchObject({
       code: 'ORCH_LOCKED',
-      fix: expect.stringContaining("rm f/lock.3,"),
+      fix: expect.stringContaining('rm f/lock.3,'),
     });
     expect(String(refusal)).toContain(`host ${host}, namespace ${pid_ns}`);
     expect(staleLocks(files, processes, { folder: 'f', name: 'lock' })).toEqual([]);

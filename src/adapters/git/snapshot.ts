@@ -4,8 +4,8 @@
  *
  * Three processes one after the other on the critical path: the scan (two side by side), the update
  * of the index, the writing of the tree. Left out and named are untracked files that are too large,
- * repositories inside the work tree, paths that were ignored when the run began, what was left out then,
- * and files that git was told not to look at.
+ * repositories inside the work tree, paths that were ignored when the run began, what was left out
+ * then, and files that git was told not to look at.
  */
 import { OrchError } from '../../base/errors.ts';
 import type { LeftOut, Oid, Snapshot, SnapshotRequest } from '../../ports/git.ts';
