@@ -1,6 +1,6 @@
 /** Which file a person means who names a workflow, and which names there are. */
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { hasErrno, OrchError } from '../base/errors.ts';
+import { OrchError } from '../base/errors.ts';
 import { closestMatch, joinWords } from '../base/text.ts';
 import type { FilesPort } from '../ports/files.ts';
 
@@ -95,11 +95,7 @@ function stemOf(path: string): string {
   return basename(path).replace(/\.ya?ml$/, '');
 }
 
-/** Also true for what cannot be looked at: reading it tells why. */
+/** A pipe is one too: the shell makes them of what a command prints. */
 function isFile(files: FilesPort, path: string): boolean {
-  try {
-    return files.readPart(path, 0, 1) !== undefined;
-  } catch (error) {
-    return !hasErrno(error, 'EISDIR');
-  }
+  return files.exists(path) && !files.exists(`${path}/.`);
 }

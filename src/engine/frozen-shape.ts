@@ -133,6 +133,7 @@ const frozen = record({
 interface Places {
   readonly plan: {
     readonly nodes: readonly {
+      readonly kind: string;
       readonly index: number;
       readonly needs: readonly number[];
       readonly parent?: number;
@@ -149,7 +150,9 @@ function hasSoundPlaces({ plan: { nodes, waves } }: Places): boolean {
     waves.every(({ index }, place) => index === place + 1) &&
     nodes.every((each, place) => {
       const others = [...each.needs, each.parent ?? 0, each.matrixNode ?? 0];
-      const isWave = each.wave >= 1 && each.wave <= waves.length;
+      // A matrix without instances lies in the first wave, also where there is none.
+      const last = each.kind === 'matrix' ? Math.max(1, waves.length) : waves.length;
+      const isWave = each.wave >= 1 && each.wave <= last;
       return each.index === place && isWave && others.every((other) => other < nodes.length);
     })
   );

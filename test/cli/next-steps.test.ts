@@ -52,8 +52,8 @@ async function fixOfResume({ top: cwd }: TestRepository): Promise<string> {
   const { code, document } = await runOrchJson(['resume'], { cwd });
   const { error } = document as { error: { code: string; fix: string } };
   expect([code, error.code]).toEqual([4, 'ORCH_REF_MOVED']);
-  expect(error.fix).toMatch(/ && orch resume w-\S+$/);
-  return error.fix.replace(/ && orch resume \S+$/, '');
+  expect(error.fix).toMatch(/ && orch resume w-\S+; or give it up: orch cancel w-/);
+  return error.fix.replace(/ && orch resume .*$/, '');
 }
 
 function typeIn({ top: cwd }: TestRepository, command: string): void {

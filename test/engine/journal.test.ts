@@ -13,7 +13,7 @@ import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 const CHECKPOINT: RunEventBody = {
   type: 'checkpoint.started',
   wave: 0,
-  tree: 't',
+  tree: '7'.repeat(40),
   parent: null,
   status: 'running',
 };
