@@ -150,8 +150,9 @@ function hasSoundPlaces({ plan: { nodes, waves } }: Places): boolean {
     waves.every(({ index }, place) => index === place + 1) &&
     nodes.every((each, place) => {
       const others = [...each.needs, each.parent ?? 0, each.matrixNode ?? 0];
-      // A matrix without instances lies in the first wave, also where there is none.
-      const last = each.kind === 'matrix' ? Math.max(1, waves.length) : waves.length;
+      // What holds no step lies in the first wave, also where there is none.
+      const isHolder = each.kind === 'matrix' || each.kind === 'workflow';
+      const last = isHolder ? Math.max(1, waves.length) : waves.length;
       const isWave = each.wave >= 1 && each.wave <= last;
       return each.index === place && isWave && others.every((other) => other < nodes.length);
     })
