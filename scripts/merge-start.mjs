@@ -35,7 +35,7 @@ export async function mergeStart(metafile, folder, options) {
     outfile: join(folder, 'main.js'),
     bundle: true,
     write: false,
-    plugins: [keepLazyImports],
+    plugins: [keepLazyImports, builtinsAsTheyAre],
   });
   for (const { path, contents } of outputFiles) writeFileSync(path, contents);
   for (const [index, chunk] of shared.entries()) {
@@ -53,6 +53,24 @@ const keepLazyImports = {
     builder.onResolve({ filter: /./ }, ({ kind, path }) =>
       kind === 'dynamic-import' ? { path, external: true } : undefined,
     );
+  },
+};
+
+/**
+ * An ES import of one of node's own modules makes node look at every export of it, and with `node:fs`
+ * that loads all of node's streams. Taken as they are they cost nothing: --help went from 1.33 to 1.30
+ * times a bare node.
+ * @type {import('esbuild').Plugin}
+ */
+const builtinsAsTheyAre = {
+  name: 'builtins-as-they-are',
+  setup(builder) {
+    builder.onResolve({ filter: /^node:/ }, ({ kind, path }) =>
+      kind === 'import-statement' ? { path, namespace: 'builtin' } : undefined,
+    );
+    builder.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
   },
 };
 

@@ -21,7 +21,14 @@ const RUN: ListedRun = {
 };
 
 test('a run that can be read tells how it stands and what went wrong', () => {
-  expect(runRow(RUN, NOW)).toEqual(['x-260101-k3f9', 'x', 'passed', '3m ago', '1m 0s', '2/2']);
+  expect(runRow(RUN, NOW)).toEqual([
+    'x-260101-k3f9',
+    'x\ufffd[2J',
+    'passed',
+    '3m ago',
+    '1m',
+    '2/2',
+  ]);
   const failed = {
     ...RUN,
     status: 'failed',
@@ -71,7 +78,7 @@ test('a run that only git knows, and one that cannot be read, have a row too', (
     'unreadable',
     '',
     '',
-    'it is damaged',
+    'it is\ufffd damaged',
   ]);
 });
 

@@ -74,21 +74,10 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
     expect(said).toEqual(expected);
   }, 120_000);
 
-  test('takes nothing for a revision that could be an option, a range or a path', async () => {
+  test('takes nothing for a revision that could be an option or a range', async () => {
     const { repository } = makeHistory();
     const port = await open(repository.top);
-    for (const text of [
-      '',
-      '-q',
-      '--all',
-      'main..HEAD',
-      'a b',
-      'HEAD:a',
-      'ma*n',
-      'x^{blob}',
-      '~',
-      '^',
-    ])
+    for (const text of ['', '-q', '--all', 'main..HEAD', 'a b', 'ma*n', 'x^{blob}', '~', '^'])
       expect([text, await port.resolve(text)]).toEqual([text, null]);
   });
 });

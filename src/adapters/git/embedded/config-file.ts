@@ -64,6 +64,8 @@ export function addSettings(settings: Map<string, string>, text: string): void {
 
 function parseValue(text: string): string {
   let value = '';
+  /** Blanks at the end do not count, unless they are quoted or escaped. */
+  let length = 0;
   let isQuoted = false;
   for (let i = 0; i < text.length; i += 1) {
     const character = text[i] ?? '';
@@ -71,10 +73,14 @@ function parseValue(text: string): string {
     else if (character === '\\') {
       i += 1;
       value += { n: '\n', t: '\t', b: '\b' }[text[i] ?? ''] ?? text[i] ?? '';
+      length = value.length;
     } else if (!isQuoted && (character === '#' || character === ';')) break;
-    else value += character;
+    else {
+      value += character;
+      if (isQuoted || !/\s/.test(character)) length = value.length;
+    }
   }
-  return isQuoted ? value : value.trimEnd();
+  return value.slice(0, length);
 }
 
 export function isTrue(value: string | undefined): boolean {
