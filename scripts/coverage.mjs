@@ -28,11 +28,8 @@ const { createCoverageMap } = require('istanbul-lib-coverage');
 const { createContext } = require('istanbul-lib-report');
 const reports = require('istanbul-reports');
 
-/**
- * Per cent of src/ that the tests must run. To be raised to 90 and 85 once a whole run has shown them:
- * until then this only catches a part that lost its tests.
- */
-const LEAST = { lines: 75, branches: 60 };
+/** Per cent of src/ that the tests must run; 95 and 90 before a release. */
+const LEAST = { lines: 90, branches: 85 };
 
 /** @typedef {{ start: { line: number, column: number }, end: { line: number, column: number } }} Place */
 /** @typedef {{ url: string, functions: object[] }} ScriptCov one file's counts, as V8 gives them */
