@@ -19,14 +19,21 @@ import { listing, makeHistory, placesOf } from './history-stage.ts';
 
 const DAY_MS = 86_400_000;
 
+interface GcLater {
+  readonly dryRun?: boolean;
+  readonly olderThanMs?: number;
+  /** What counts as now; for two that must say the same, down to the second. */
+  readonly todayMs?: number;
+}
+
 /** gc as it would be so many days from now. */
 async function gcLater(
   repository: TestRepository,
   days: number,
-  request: { readonly dryRun?: boolean; readonly olderThanMs?: number } = {},
+  { todayMs, ...request }: GcLater = {},
 ): Promise<GcReport> {
   const ports = createPorts();
-  const now = () => Date.now() + days * DAY_MS;
+  const now = () => (todayMs ?? Date.now()) + days * DAY_MS;
   const later = { ...ports, clock: { ...ports.clock, now } };
   const git = await ports.openGit(repository.top);
   return await collectGarbage(later, git, {
@@ -52,9 +59,10 @@ describe('a run that was accepted', () => {
       /accepted .* ago, kept for 7d/,
     );
     const refs = repository.git('for-each-ref');
-    const trial = await gcLater(repository, 8, { dryRun: true });
+    const todayMs = Date.now();
+    const trial = await gcLater(repository, 8, { dryRun: true, todayMs });
     expect(repository.git('for-each-ref')).toBe(refs);
-    const report = await gcLater(repository, 8);
+    const report = await gcLater(repository, 8, { todayMs });
     expect(report).toEqual(trial);
     // The index as it was is that of the commit before, and the work tree is the last checkpoint.
     expect(namesOf(report.removed)).toEqual([
@@ -335,8 +343,9 @@ test('random histories: nothing that counts is lost to gc and to git', {
         const precious = preciousTrees(repository, days);
         const rescued = rescuedFiles(repository);
         const history = head();
-        const trial = await gcLater(repository, days, { dryRun: true });
-        const report = await gcLater(repository, days);
+        const todayMs = Date.now();
+        const trial = await gcLater(repository, days, { dryRun: true, todayMs });
+        const report = await gcLater(repository, days, { todayMs });
         expect(report).toEqual(trial);
         expect((await gcLater(repository, days)).removed).toEqual([]);
         repository.git('reflog', 'expire', '--expire=now', '--all');

@@ -99,7 +99,8 @@ test('a job may use its grace to clean up, with commands it starts only then', a
   const rig = await makeKeeperRig();
   const { keeper, run, pathOf } = rig.startKeeper();
   const script = `trap '${rig.steering.command('cleanup').replaceAll("'", '').replace('exec ', '')}; exit 6' TERM
-    echo ready; while :; do sleep 60; done`;
+    echo ready; while :; do sleep 0.1; done`;
+  // Short pauses: a shell that is told to end just before it starts one waits for it first.
   const code = run('build', script);
   await vi.waitFor(() => expect(files.readText(pathOf('build', 'out'))).toBe('ready\n'));
   const request = { keeper: keeper.identity, marker: rig.marker, graceMs: LONG_MS };
