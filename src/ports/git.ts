@@ -101,6 +101,40 @@ export interface Change {
   readonly newOid: Oid;
 }
 
+/** One side of a conflict: what a path holds there. */
+export interface ConflictSide {
+  readonly mode: string;
+  readonly oid: Oid;
+}
+
+export interface MergeConflict {
+  readonly path: string;
+  /** Null where the path does not exist on that side. */
+  readonly base: ConflictSide | null;
+  readonly ours: ConflictSide | null;
+  readonly theirs: ConflictSide | null;
+  /** In git's words, one line: `CONFLICT (content): Merge conflict in a.txt`. */
+  readonly message: string;
+}
+
+export interface MergeRequest {
+  /** Commits or trees. `theirs` was made from `base`; what it changed is brought to `ours`. */
+  readonly base: Oid;
+  readonly ours: Oid;
+  readonly theirs: Oid;
+  /** Conflicts are settled by taking this side of each; none are left then. */
+  readonly favor?: 'ours' | 'theirs';
+}
+
+export interface MergeResult {
+  /** The merged tree; where there are conflicts, their files hold both sides between markers. */
+  readonly tree: Oid;
+  /** Empty when it went; with `favor`, the ones that were settled. */
+  readonly conflicts: readonly MergeConflict[];
+  /** Some of them are left in `tree`. */
+  readonly isOpen: boolean;
+}
+
 /** What git says of itself and of a folder, whether or not orch can work there. */
 export interface GitDescription {
   /** `2.39.5`; null when there is no git program. */
@@ -173,6 +207,12 @@ export interface GitPort {
     ours: Oid,
     theirs: Oid,
   ): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }>;
+  /**
+   * Brings the changes from `base` to `theirs` to `ours`, without touching anything: no index, no files,
+   * no ref. Attributes and merge drivers are those of `ours`.
+   * @throws OrchError ORCH_NEEDS_GIT with the embedded git
+   */
+  mergeChanges(request: MergeRequest): Promise<MergeResult>;
   /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
   adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
   /** Writes files below `path` of a commit into the work tree. */
