@@ -25,6 +25,16 @@ export function sealedRef(run: string, wave: number): string {
   return `refs/orch/sealed/${run}/${wave}`;
 }
 
+/** Isolated runs: all that was merged so far. */
+export function mergedRef(run: string): string {
+  return `refs/orch/merged/${run}`;
+}
+
+/** How a conflict of an attempt was settled. */
+export function resolvedRef(run: string, step: string, attempt: number, round: number): string {
+  return `refs/orch/attempts/${run}/${encodeIdPart(step)}/${attempt}-resolved-${round}`;
+}
+
 export function rescueRef(run: string, number: number): string {
   return `refs/orch/rescue/${run}/${number}`;
 }

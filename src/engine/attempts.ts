@@ -30,6 +30,8 @@ export interface AttemptSpec {
 export interface JobSpec {
   readonly script: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Absolute. */
+  readonly cwd: string;
 }
 
 interface Attempt extends AttemptSpec {
@@ -115,7 +117,7 @@ export class Attempts {
       key: spec.key,
       directory: spec.folder,
       script: job.script,
-      cwd: this.#run.parts.workTree.root,
+      cwd: job.cwd,
       env: job.env,
       unset: Object.keys(this.#run.parts.settings.environment).filter(isSaidToJob),
     });

@@ -13,7 +13,7 @@ import { readTrailers } from '../checkpoint/message.ts';
 import type { Commit, GitPort } from '../ports/git.ts';
 import { closeCheckpointedWave } from '../run/end-early.ts';
 import { readJournal, type Segment } from '../run/journal-read.ts';
-import { type RunState, waveOf } from '../run/state.ts';
+import { heldUpTo, type RunState, waveOf } from '../run/state.ts';
 import { shellWord } from '../view/summary-text.ts';
 import { decodeFrozen } from './frozen.ts';
 import type { RunLook } from './look-at-run.ts';
@@ -127,7 +127,13 @@ function closeAtCheckpoint(state: RunState, tip: Commit): void {
   }
   const trailers = readTrailers(tip.message);
   if (trailers?.run !== state.run || trailers.wave !== open.wave) return;
-  state.checkpoints.push({ wave: open.wave, commit: tip.oid, tree: tip.tree, at });
+  state.checkpoints.push({
+    wave: open.wave,
+    commit: tip.oid,
+    tree: tip.tree,
+    at,
+    upTo: heldUpTo(state, open),
+  });
   delete state.checkpointOpen;
   const closed = closeCheckpointedWave(state);
   if (closed?.type !== 'close-wave') return;

@@ -3,6 +3,7 @@
  * by a run that begins and by one that is resumed.
  */
 import { unreachable } from '../base/errors.ts';
+import type { PlanNode } from '../plan/plan.ts';
 import { type Command, decide, hasFinished } from '../run/decide.ts';
 import { gateKey, splitGateKey, standingCheckpoint, waveOf } from '../run/state.ts';
 import { Attempts } from './attempts.ts';
@@ -10,19 +11,16 @@ import { explainDamage } from './damaged-repository.ts';
 import type { LiveRun } from './live-run.ts';
 import { makeCheckpoint } from './make-checkpoint.ts';
 import { adoptGate, startGate } from './perform-gate.ts';
-import {
-  adoptStep,
-  answerApproval,
-  askForApproval,
-  expandStep,
-  failStep,
-  skipRest,
-  startStep,
-} from './perform-step.ts';
+import { finishMerge, startMerge } from './perform-merge.ts';
+import { adoptStep, startStep } from './perform-step.ts';
+import { leaveIdlePlaces } from './places.ts';
 import { watchRequests } from './requests.ts';
+import { adoptResolve, answerConflict, startResolve } from './resolve-conflict.ts';
 import { rollBack } from './roll-back.ts';
-import { attemptKey, gateAttemptKey } from './run-files.ts';
+import { attemptKey, gateAttemptKey, resolveKey } from './run-files.ts';
 import { sealWave } from './seal-wave.ts';
+import { answerApproval, askForApproval, expandStep, failStep, skipRest } from './settle-step.ts';
+import { takeBack } from './take-back.ts';
 
 /** What the process around the run may ask of it. */
 export interface RunControl {
@@ -51,6 +49,7 @@ export async function driveRun(
       await run.takeFacts(wakeAtMs);
     }
     await attempts.sweep();
+    leaveIdlePlaces(run);
   } catch (error) {
     const damage = await explainDamage(run, error);
     if (damage === undefined) throw error;
@@ -80,7 +79,10 @@ function controlOf(run: LiveRun, attempts: Attempts): RunControl {
 /** Resume is no special case: whatever was begun and has no end yet is taken up where it is. */
 function takeUpOpenIntents(run: LiveRun, attempts: Attempts): void {
   const { state } = run;
+  leaveIdlePlaces(run);
   if (state.checkpointOpen) makeCheckpoint(run);
+  if (state.mergeOpen) finishMerge(run);
+  for (const index of state.conflicts) adoptResolve(run, attempts, state.nodes[index] as PlanNode);
   for (const index of state.running) {
     const node = state.nodes[index];
     const attempt = state.steps[index]?.attempts.at(-1);
@@ -136,14 +138,17 @@ function perform(
     case 'ask':
       return askForApproval(run, command.node);
     case 'answer':
+      if (state.steps[command.node.index]?.conflict) return answerConflict(run, command.node);
       return answerApproval(run, command.node);
     case 'stop': {
       const { node, failure } = command;
       run.busy.add(`stop:${node.index}`);
-      return attempts.stop(
-        attemptKey(node.id, state.steps[node.index]?.attempts.length ?? 0),
-        failure,
-      );
+      const step = state.steps[node.index];
+      const attempt = step?.attempts.length ?? 0;
+      const rounds = step?.conflict?.rounds;
+      const key =
+        rounds === undefined ? attemptKey(node.id, attempt) : resolveKey(node.id, attempt, rounds);
+      return attempts.stop(key, failure);
     }
     case 'stop-gate': {
       const { wave, gate, failure } = command;
@@ -152,6 +157,12 @@ function perform(
         waveOf(state, wave).gates.find(({ name }) => name === gate)?.attempts.length ?? 0;
       return attempts.stop(gateAttemptKey(wave, gate, attempt), failure);
     }
+    case 'merge':
+      return startMerge(run, command.node);
+    case 'resolve':
+      return startResolve(run, attempts, command.node, command.by);
+    case 'take-back':
+      return takeBack(run, command);
     case 'seal':
       return sealWave(run, command.wave);
     case 'gate':

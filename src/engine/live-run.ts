@@ -9,6 +9,7 @@
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
+import type { WorktreePool, WorktreeSettings } from '../ports/worktrees.ts';
 import { applyEvent } from '../run/apply-event.ts';
 import { moveAlarms } from '../run/clock-jump.ts';
 import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
@@ -26,12 +27,16 @@ export interface RunSettings {
   readonly maxLogBytes: number;
   /** What orch inherited; jobs get it, without what an orch around this one said to its own job. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Isolated runs need it. */
+  readonly worktree?: WorktreeSettings;
 }
 
 export interface LiveRunParts {
   readonly ports: Ports;
   readonly git: GitPort;
   readonly workTree: WorkTreePort;
+  /** Of isolated runs. */
+  readonly pool?: WorktreePool;
   readonly files: RunFiles;
   readonly frozen: Frozen;
   readonly settings: RunSettings;

@@ -1,14 +1,17 @@
 /** Runs the gates of a sealed wave: a gate is a command that orch runs itself, and its exit code is the evidence. */
 import { messageOf } from '../base/errors.ts';
+import type { Keeper } from '../ports/processes.ts';
 import type { Failure, GateFinished } from '../run/events.ts';
 import { retryDelayMs } from '../run/retry.ts';
-import { type Attempt, type GateState, gateKey, gateOf } from '../run/state.ts';
+import { type Attempt, type GateState, gateKey, gateOf, isIsolated, waveOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import type { Gate } from '../workflow/workflow.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { findOversized, gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
+import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, userPlace } from './places.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
+import { noteSetup, withSetup } from './setup-script.ts';
 import { findGateEntry, type GateCacheKey, saveGateEntry } from './step-cache.ts';
 
 export function startGate(run: LiveRun, attempts: Attempts, wave: number, state: GateState): void {
@@ -27,24 +30,59 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
     return failGate(run, wave, gate, attempt, failure);
   }
   const keeper = attempts.take();
-  run.record({ type: 'gate.started', wave, gate: gate.name, attempt, slot: keeper.slot });
-  const launch = (cacheKey?: GateCacheKey) =>
-    attempts.start(keeper, specOf(run, wave, gate, attempt, cacheKey), { script: gate.run, env });
-  if (gate.cache === undefined) return run.afterwards(() => launch());
+  const { sealed } = waveOf(run.state, wave);
+  const claim = isIsolated(run.state) ? poolOf(run).claim(run.state.run) : undefined;
+  run.record({
+    type: 'gate.started',
+    wave,
+    gate: gate.name,
+    attempt,
+    slot: keeper.slot,
+    ...(claim && { worktree: claim.number }),
+  });
+  const start: Start = { wave, gate, attempt, env, keeper };
+  if (claim === undefined || sealed === undefined)
+    return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
   run.afterwards(() =>
-    run.task(`cache:${wave}/${gate.name}`, async () => {
-      const found = await findGateEntry(run, wave, gate, env);
-      if (!found.hit) return () => launch(found.key);
-      return () => {
-        attempts.giveBack(keeper);
-        run.record({
-          ...endOf(wave, gate, attempt),
-          exit_code: 0,
-          cache: { hit: true, key: found.key.digest, reason: found.reason },
-        });
-      };
+    run.task(`prepare:${wave}/${gate.name}`, async () => {
+      const place = placeOf(await poolOf(run).prepare(claim, sealed.commit));
+      return () => lookUpAndLaunch(run, attempts, start, place);
     }),
   );
+}
+
+/** All that is known of an attempt when it is recorded. */
+interface Start {
+  readonly wave: number;
+  readonly gate: Gate;
+  readonly attempt: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly keeper: Keeper;
+}
+
+function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: Place): void {
+  const { wave, gate, attempt, env, keeper } = start;
+  const folder = gateFolder(run.parts.files, wave, gate.name, attempt);
+  const launch = (cacheKey?: GateCacheKey) =>
+    attempts.start(keeper, specOf(run, wave, gate, attempt, place, cacheKey), {
+      script: withSetup(place, folder, gate.run),
+      env: { ...env, ...placeEnvironment(place) },
+      cwd: place.root,
+    });
+  if (gate.cache === undefined) return launch();
+  run.task(`cache:${wave}/${gate.name}`, async () => {
+    const found = await findGateEntry(run, place, wave, gate, env);
+    if (!found.hit) return () => launch(found.key);
+    return () => {
+      attempts.giveBack(keeper);
+      leavePlace(run, place.claim?.number);
+      run.record({
+        ...endOf(wave, gate, attempt),
+        exit_code: 0,
+        cache: { hit: true, key: found.key.digest, reason: found.reason },
+      });
+    };
+  });
 }
 
 /** A gate that fails without ever having had a process. */
@@ -63,7 +101,9 @@ export function adoptGate(
 ): void {
   const keeper = attempt.slot === undefined ? undefined : run.state.keepers.get(attempt.slot);
   const elapsedMs = Math.max(0, run.nowMs() - Date.parse(attempt.startedAt));
-  attempts.adopt(keeper, specOf(run, wave, definitionOf(run, wave, name), attempt.n), elapsedMs);
+  const gate = definitionOf(run, wave, name);
+  const place = isIsolated(run.state) ? undefined : userPlace(run);
+  attempts.adopt(keeper, specOf(run, wave, gate, attempt.n, place), elapsedMs);
 }
 
 function definitionOf(run: LiveRun, wave: number, name: string): Gate {
@@ -77,6 +117,7 @@ function specOf(
   wave: number,
   gate: Gate,
   attempt: number,
+  place: Place | undefined,
   cacheKey?: GateCacheKey,
 ): AttemptSpec {
   return {
@@ -86,19 +127,26 @@ function specOf(
     timeout: gate.timeout,
     ended: (outcome) => {
       run.busy.delete(`stop-gate:${gateKey(wave, gate.name)}`);
-      gateEnded(run, wave, gate, attempt, outcome, cacheKey);
+      if (place) noteSetup(run, place, gateFolder(run.parts.files, wave, gate.name, attempt));
+      gateEnded(run, { wave, gate, attempt, place, cacheKey }, outcome);
     },
   };
 }
 
+interface End {
+  readonly wave: number;
+  readonly gate: Gate;
+  readonly attempt: number;
+  readonly place: Place | undefined;
+  readonly cacheKey: GateCacheKey | undefined;
+}
+
 function gateEnded(
   run: LiveRun,
-  wave: number,
-  gate: Gate,
-  attempt: number,
+  { wave, gate, attempt, place, cacheKey }: End,
   outcome: Outcome,
-  cacheKey?: GateCacheKey,
 ): void {
+  const { worktree } = gateOf(run.state, wave, gate.name).attempts.at(-1) ?? {};
   const failure = failureOf(outcome);
   const body: GateFinished = {
     ...endOf(wave, gate, attempt),
@@ -109,10 +157,14 @@ function gateEnded(
     ...(cacheKey && { cache: { hit: false, key: cacheKey.digest, reason: cacheKey.missReason } }),
     ...retryOf(run, wave, gate, failure),
   };
-  if (failure || !cacheKey) return run.record(body);
+  const end = () => {
+    leavePlace(run, worktree);
+    run.record(body);
+  };
+  if (failure || !cacheKey || !place) return end();
   run.task(`cache:${wave}/${gate.name}`, async () => {
-    await saveGateEntry(run, gate, cacheKey);
-    return () => run.record(body);
+    await saveGateEntry(run, place, gate, cacheKey);
+    return end;
   });
 }
 

@@ -1,26 +1,25 @@
-/** Starts, answers and ends the attempts of steps: what decide() asks for, and the events that say so. */
+/** Starts the attempts of steps and ends those in the user's work tree; steps without a process are settle-step.ts. */
 import { messageOf } from '../base/errors.ts';
 import { attemptRef } from '../checkpoint/layout.ts';
-import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import type { SkipReason } from '../run/agenda.ts';
-import type { CacheUse, Failure, PlanExpanded, StepFinished, Usage } from '../run/events.ts';
-import { mayRetry } from '../run/judge.ts';
-import { retryDelayMs } from '../run/retry.ts';
-import { contextOf, nameOf } from '../run/scope.ts';
-import { type Attempt, hasEnded, type RunState, stepStateOf } from '../run/state.ts';
+import type { Keeper } from '../ports/processes.ts';
+import type { Failure, StepFinished } from '../run/events.ts';
+import { nameOf } from '../run/scope.ts';
+import { type Attempt, isIsolated } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
-import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
-import { expandMatrix } from '../workflow/matrix.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
+import { endIsolated, pinnedFields, pinStep } from './end-isolated.ts';
+import { writeEvidence } from './evidence.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
+import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, userPlace } from './places.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinWorkTree } from './seal-wave.ts';
+import { failStep } from './settle-step.ts';
+import { withSetup } from './setup-script.ts';
 import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
+import { endOf, missOf, retryOf } from './step-events.ts';
 import { missingFile, readOutputs } from './step-evidence.ts';
-
-const NO_USAGE: Usage = { usd: 0, input_tokens: 0, output_tokens: 0 };
 
 export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, attempt: number): void {
   const { step } = node;
@@ -42,36 +41,69 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   const oversized = findOversized(env, run.parts.settings.environment);
   if (oversized !== undefined)
     return failStep(run, node, { kind: 'environment', message: oversized });
-  const script = step.run;
-  const keeper = attempts.take();
+  const evidence = writeEvidence(run, node, folder);
+  if (evidence !== undefined) env['ORCH_EVIDENCE_FILE'] = evidence;
+  const { tip } = run.state;
+  const claim = isIsolated(run.state) ? poolOf(run).claim(run.state.run) : undefined;
+  const start: Start = { node, attempt, script: step.run, env, keeper: attempts.take() };
   run.record({
     type: 'step.started',
     wave: node.wave,
     step: node.id,
     attempt,
-    slot: keeper.slot,
+    slot: start.keeper.slot,
     ...(name !== undefined && { name }),
+    ...(claim && tip && { base: tip.commit, worktree: claim.number }),
   });
-  const launch = (cacheKey?: StepCacheKey) =>
-    attempts.start(keeper, specOf(run, node, attempt, cacheKey), { script, env });
-  if (step.cache === undefined) return run.afterwards(() => launch());
+  if (claim === undefined || tip === undefined)
+    return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
   run.afterwards(() =>
-    run.task(`cache:${node.index}`, async () => {
-      const found = await findStepEntry(run, node, script, env);
-      if (found.entry === undefined) return () => launch(found.key);
-      const { entry, key } = found;
-      return () => {
-        attempts.giveBack(keeper);
-        run.record({
-          ...endOf(node, attempt),
-          status: 'passed',
-          exit_code: 0,
-          outputs: entry.outputs,
-          cache: { hit: true, key: key.digest, reason: found.reason },
-        });
-      };
+    run.task(`prepare:${node.index}`, async () => {
+      const place = placeOf(await poolOf(run).prepare(claim, tip.commit));
+      return () => lookUpAndLaunch(run, attempts, start, place);
     }),
   );
+}
+
+/** All that is known of an attempt when it is recorded. */
+interface Start {
+  readonly node: PlanNode;
+  readonly attempt: number;
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly keeper: Keeper;
+}
+
+/** Starts the process, unless the cache has what it would come to. */
+function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: Place): void {
+  const { node, attempt, script, env, keeper } = start;
+  const launch = (cacheKey?: StepCacheKey) =>
+    attempts.start(keeper, specOf(run, node, attempt, place, cacheKey), {
+      script: withSetup(place, attemptFolder(run.parts.files, node.id, attempt), script),
+      env: { ...env, ...placeEnvironment(place) },
+      cwd: place.root,
+    });
+  if (node.step.cache === undefined) return launch();
+  run.task(`cache:${node.index}`, async () => {
+    const found = await findStepEntry(run, place, node, script, env);
+    if (found.entry === undefined) return () => launch(found.key);
+    const { entry, key } = found;
+    const passed: StepFinished = {
+      ...endOf(node, attempt),
+      exit_code: 0,
+      outputs: entry.outputs,
+      cache: { hit: true, key: key.digest, reason: found.reason },
+    };
+    const pin = place.claim && (await pinStep(run, node, attempt, place));
+    return () => {
+      attempts.giveBack(keeper);
+      leavePlace(run, place.claim?.number);
+      run.record({
+        ...passed,
+        ...(pin && pinnedFields(pin, attemptRef(run.state.run, node.id, attempt))),
+      });
+    };
+  });
 }
 
 /** An attempt that an earlier process of orch started. */
@@ -83,13 +115,16 @@ export function adoptStep(
 ): void {
   const keeper = attempt.slot === undefined ? undefined : run.state.keepers.get(attempt.slot);
   const elapsedMs = Math.max(0, run.nowMs() - Date.parse(attempt.startedAt));
-  attempts.adopt(keeper, specOf(run, node, attempt.n), elapsedMs);
+  const place = isIsolated(run.state) ? undefined : userPlace(run);
+  attempts.adopt(keeper, specOf(run, node, attempt.n, place), elapsedMs);
 }
 
+/** @param place undefined when an earlier process of orch started it in a worktree: that is opened at the end */
 function specOf(
   run: LiveRun,
   node: PlanNode,
   attempt: number,
+  place: Place | undefined,
   cacheKey?: StepCacheKey,
 ): AttemptSpec {
   return {
@@ -99,7 +134,8 @@ function specOf(
     timeout: node.step.timeout,
     ended: (outcome) => {
       run.busy.delete(`stop:${node.index}`);
-      attemptEnded(run, node, attempt, outcome, cacheKey);
+      if (isIsolated(run.state)) endIsolated(run, { node, attempt, outcome, place, cacheKey });
+      else attemptEnded(run, node, attempt, outcome, cacheKey);
     },
   };
 }
@@ -130,7 +166,7 @@ function attemptEnded(
   });
   if (node.step.produces.length === 0 && !cacheKey) return run.record(passed());
   run.task(`evidence:${node.index}`, async () => {
-    const missing = await missingFile(run, node);
+    const missing = await missingFile(userPlace(run), node);
     if (missing !== undefined) {
       return () =>
         attemptFailed(run, node, attempt, outcome, {
@@ -138,14 +174,10 @@ function attemptEnded(
           message: `it did not produce ${missing}`,
         });
     }
-    const notKept = cacheKey && (await saveStepEntry(run, node, cacheKey, handed.outputs));
+    const notKept =
+      cacheKey && (await saveStepEntry(run, userPlace(run), node, cacheKey, handed.outputs));
     return () => run.record(passed(notKept));
   });
-}
-
-function missOf({ digest, missReason }: StepCacheKey, notKept: string | undefined): CacheUse {
-  const reason = notKept === undefined ? missReason : `${missReason}; not kept: ${notKept}`;
-  return { hit: false, key: digest, reason };
 }
 
 /** Pins the tree that a failed attempt left, then says that it ended and whether another follows. */
@@ -156,12 +188,7 @@ function attemptFailed(
   outcome: Outcome,
   failure: Failure,
 ): void {
-  const step = stepStateOf(run.state, node.index);
-  const delayMs = retryDelayMs(
-    node.step.retry,
-    { kind: failure.kind, counted: step.counted, crashes: step.crashes },
-    run.parts.ports.clock.random(),
-  );
+  const again = retryOf(run, node, failure);
   const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
     run.record({
       ...endOf(node, attempt),
@@ -172,8 +199,7 @@ function attemptFailed(
       failure,
       ref: pin?.ref ?? null,
       commit: pin?.commit ?? null,
-      ...(delayMs !== undefined &&
-        mayRetry(run.state, node) && { retry_at: new Date(run.nowMs() + delayMs).toISOString() }),
+      ...again,
     });
   if (statusOf(failure) !== 'failed') return end(undefined)();
   const ref = attemptRef(run.state.run, node.id, attempt);
@@ -183,114 +209,4 @@ function attemptFailed(
       commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
     }),
   );
-}
-
-/** A step that fails, or is cancelled, without ever having had a process. */
-export function failStep(run: LiveRun, node: PlanNode, failure: Failure): void {
-  const step = stepStateOf(run.state, node.index);
-  let attempt = step.attempts.length;
-  if (step.status !== 'waiting') {
-    attempt += 1;
-    run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt });
-  }
-  run.record({ ...endOf(node, attempt), status: statusOf(failure), failure });
-}
-
-export function askForApproval(run: LiveRun, node: PlanNode): void {
-  const { approval } = node.step;
-  const text = approval?.message ?? '';
-  let message: string;
-  try {
-    message = textOfValue(evaluateTemplate(text, contextOf(run.state, node, [text])));
-  } catch (error) {
-    return failStep(run, node, { kind: 'expression', message: messageOf(error) });
-  }
-  const until =
-    approval?.timeoutMs === undefined
-      ? undefined
-      : new Date(run.nowMs() + approval.timeoutMs).toISOString();
-  run.record({
-    type: 'step.waiting',
-    wave: node.wave,
-    step: node.id,
-    attempt: stepStateOf(run.state, node.index).attempts.length + 1,
-    reason: 'approval',
-    message,
-    ...(until !== undefined && { until }),
-  });
-}
-
-export function answerApproval(run: LiveRun, node: PlanNode): void {
-  const step = stepStateOf(run.state, node.index);
-  const attempt = step.attempts.length;
-  if (step.answer?.request === 'approve')
-    return run.record({ ...endOf(node, attempt), status: 'passed' });
-  const message = step.answer?.message ? `rejected: ${step.answer.message}` : 'rejected';
-  run.record({ ...endOf(node, attempt), status: 'failed', failure: { kind: 'rejected', message } });
-}
-
-/** Works a matrix out from what its needs handed on; one that turns out to be empty is skipped. */
-export function expandStep(run: LiveRun, node: PlanNode): void {
-  const { matrix } = node.step;
-  if (matrix?.kind !== 'dynamic') throw new Error(`${node.id} has no matrix to expand`);
-  let instances: PlanExpanded['instances'];
-  try {
-    instances = instancesOf(run.state, node, matrix.expression);
-  } catch (error) {
-    return failStep(run, node, { kind: 'expression', message: `matrix: ${messageOf(error)}` });
-  }
-  if (instances.length > 0) {
-    return run.record({ type: 'plan.expanded', step: node.id, instances });
-  }
-  run.record({
-    type: 'step.skipped',
-    wave: node.wave,
-    step: node.id,
-    reason: 'empty_matrix',
-    detail: matrix.expression,
-  });
-}
-
-function instancesOf(
-  state: RunState,
-  node: PlanNode,
-  expression: string,
-): PlanExpanded['instances'] {
-  const value = evaluateTemplate(expression, contextOf(state, node, [expression]));
-  if (Array.isArray(value) && value.length === 0) return [];
-  const instances = expandMatrix(value).map(({ label, values }) => ({
-    id: instanceId(node.id, label),
-    values,
-  }));
-  const taken = instances.find(({ id }) => state.indexOf.has(id));
-  if (taken) throw new Error(`${taken.id} exists already`);
-  return instances;
-}
-
-/** The run is over: whatever has not ended is named as skipped, or cancelled when it waited. */
-export function skipRest(run: LiveRun, reason: SkipReason, detail: string): void {
-  for (const node of run.state.nodes) {
-    const step = stepStateOf(run.state, node.index);
-    if (!isLeaf(node) || hasEnded(step.status)) continue;
-    if (step.status === 'waiting') {
-      const failure: Failure = { kind: 'cancelled', message: detail };
-      run.record({ ...endOf(node, step.attempts.length), status: 'cancelled', failure });
-    } else run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason, detail });
-  }
-}
-
-/** The part of step.finished that is alike everywhere; what differs is spread over it. */
-function endOf(node: PlanNode, attempt: number): StepFinished {
-  return {
-    type: 'step.finished',
-    wave: node.wave,
-    step: node.id,
-    attempt,
-    status: 'passed',
-    exit_code: null,
-    duration_s: 0,
-    usage: NO_USAGE,
-    outputs: {},
-    resources: null,
-  };
 }

@@ -6,13 +6,14 @@ import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import { wavesToRedo } from '../run/set-back.ts';
-import type { RunState } from '../run/state.ts';
+import { isIsolated, type RunState, standingCheckpoint } from '../run/state.ts';
 import { applyChanges, type ChangedDefinition } from './accept-changes.ts';
 import { refuseIfBranchStrayed } from './check-branch.ts';
 import { driveRun } from './drive-run.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { clearStaleLocks } from './lock.ts';
+import { openPool } from './places.ts';
 import { readRun } from './read-run.ts';
 import { isRequestLeft } from './requests.ts';
 import { completeRollBack } from './roll-back.ts';
@@ -42,7 +43,10 @@ export async function resumeRun(
     clearLocks(ports, git, before.files);
     return { state: before.state, resumed: false };
   }
-  using _worktree = lockWorkTree(ports, git.repository, `resume ${request.run}`, request.run);
+  const isolated = before.frozen.plan.workspace === 'isolated';
+  using _worktree = isolated
+    ? undefined
+    : lockWorkTree(ports, git.repository, `resume ${request.run}`, request.run);
   using lock = lockRun(ports, before.files, before.state.epoch);
   // Read again: what the last holder wrote before it let go counts.
   const { files, frozen, journal, state } = readRun(ports.files, commonDir, request.run);
@@ -54,6 +58,7 @@ export async function resumeRun(
     ports,
     git,
     workTree: ports.openWorkTree(git.repository.worktree),
+    ...(isolated && { pool: openPool(ports, git, request.settings) }),
     files,
     frozen,
     settings: request.settings,
@@ -115,5 +120,9 @@ function isDone(state: RunState, request: ResumeRequest): boolean {
 
 /** The work tree was taken back before some waves: they are to be done again. */
 function invalidateAfterRollback(run: LiveRun): void {
-  for (const wave of wavesToRedo(run.state)) run.record({ type: 'wave.invalidated', wave });
+  const { state } = run;
+  const waves = wavesToRedo(state);
+  const kept_until = isIsolated(state) ? standingCheckpoint(state)?.upTo : undefined;
+  const kept = kept_until === undefined ? {} : { kept_until };
+  for (const wave of waves) run.record({ type: 'wave.invalidated', wave, ...kept });
 }

@@ -16,10 +16,11 @@ import {
   type MovedSubmodule,
 } from '../checkpoint/rollback.ts';
 import type { RollbackDone, RollbackStarted } from '../run/events.ts';
-import { type Checkpoint, latestCheckpoint, type RunState } from '../run/state.ts';
+import { type Checkpoint, isIsolated, latestCheckpoint, type RunState } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { nextRescueRef } from './rescue-ref.ts';
 import { pinWorkTree, takeSnapshot } from './seal-wave.ts';
+import { prepareTipRollBack, restoreTip } from './take-back.ts';
 
 /** As a command of the loop: pins, records, restores, records. */
 export function rollBack(run: LiveRun, to: number): void {
@@ -49,6 +50,7 @@ export async function prepareRollBack(
 ): Promise<RollbackStarted> {
   const { git } = run.parts;
   const target = await targetTree(run, checkpoint);
+  if (isIsolated(run.state)) return await prepareTipRollBack(run, checkpoint, by);
   const { tree: now } = await run.withIndex(() => takeSnapshot(run));
   const rescue = await nextRescueRef(run, ({ tree }) => tree === now);
   const subject = `orch: ${run.state.run} before rollback to wave ${checkpoint.wave}`;
@@ -84,6 +86,10 @@ export async function restoreTarget(run: LiveRun): Promise<Restored> {
   const open = openRollBack(run.state);
   const checkpoint = checkpointOf(run.state, open.to);
   const target = await targetTree(run, checkpoint);
+  if (isIsolated(run.state)) {
+    const done = await restoreTip(run, checkpoint);
+    return { done, tree: target, rescue: open.rescue, differing: [], submodules: [] };
+  }
   const { tree: from } = await git.readCommit(open.rescueCommit);
   return await run.withIndex(async () => {
     await git.restoreWorkTree(from, target, [RECORDS_FOLDER], files.index);
@@ -110,8 +116,8 @@ export async function completeRollBack(run: LiveRun): Promise<Restored> {
   const checkpoint = checkpointOf(run.state, open.to);
   const target = await targetTree(run, checkpoint);
   const { tree: from } = await git.readCommit(open.rescueCommit);
-  const { tree: now } = await run.withIndex(() => takeSnapshot(run));
   const before = await git.diffTrees(from, target);
+  const now = isIsolated(run.state) ? from : (await run.withIndex(() => takeSnapshot(run))).tree;
   if (editedSince(before, await git.diffTrees(now, target)).length > 0) {
     run.record(await prepareRollBack(run, checkpoint, open.by));
     run.flush();

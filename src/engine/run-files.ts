@@ -55,6 +55,20 @@ export function attemptFolder(files: RunFiles, step: string, attempt: number): s
   return `${files.folder}/steps/${nameOf(step)}/${attempt}`;
 }
 
+/** Of a try to settle a conflict of that attempt. */
+export function resolveFolder(
+  files: RunFiles,
+  step: string,
+  attempt: number,
+  round: number,
+): string {
+  return `${attemptFolder(files, step, attempt)}/resolve-${round}`;
+}
+
+export function resolveKey(step: string, attempt: number, round: number): string {
+  return `${attemptKey(step, attempt)}/resolve-${round}`;
+}
+
 export function gateFolder(files: RunFiles, wave: number, gate: string, attempt: number): string {
   return `${files.folder}/gates/${wave}/${nameOf(gate)}/${attempt}`;
 }

@@ -17,6 +17,7 @@ import { JournalWriter } from './journal.ts';
 import { LiveRun, type LiveRunParts, type RunSettings } from './live-run.ts';
 import { acquireLock, type Lock } from './lock.ts';
 import { notePlace } from './place-of-run.ts';
+import { openPool } from './places.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
 import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
 
@@ -44,10 +45,15 @@ export async function startRun(
   request: RunRequest,
   hooks: RunHooks,
 ): Promise<RunState> {
-  refuseWhatIsNotBuilt(request.workflow, request.plan);
+  refuseWhatIsNotBuilt(request.workflow);
+  refuseCommitToCurrent(request);
   await refuseBlockedBranch(git);
   const { worktree } = git.repository;
-  using _worktree = lockWorkTree(ports, git.repository, `run ${request.workflow.name}`);
+  const isolated = request.plan.workspace === 'isolated';
+  // An isolated run leaves the user's files alone: any number of them go on side by side.
+  using _worktree = isolated
+    ? undefined
+    : lockWorkTree(ports, git.repository, `run ${request.workflow.name}`);
   const frozen = await freeze(ports, git, request);
   const files = runFiles(git.repository.commonDir, frozen.run);
   using lock = lockRun(ports, files, 0);
@@ -55,6 +61,7 @@ export async function startRun(
     ports,
     git,
     workTree: ports.openWorkTree(worktree),
+    ...(isolated && { pool: openPool(ports, git, request.settings) }),
     files,
     frozen,
     settings: request.settings,
@@ -123,7 +130,7 @@ function makeRunFolders(store: FilesPort, files: RunFiles): void {
 }
 
 /** Said before anything starts, not by the step when its turn comes. */
-export function refuseWhatIsNotBuilt(workflow: Workflow, plan: Plan): void {
+export function refuseWhatIsNotBuilt(workflow: Workflow): void {
   const step = workflow.steps.find(({ kind }) => kind === 'agent' || kind === 'mcp');
   if (step) {
     throw new OrchError(
@@ -135,15 +142,14 @@ export function refuseWhatIsNotBuilt(workflow: Workflow, plan: Plan): void {
       },
     );
   }
-  if (plan.workspace === 'isolated') {
-    throw new OrchError(
-      'ORCH_NOT_AVAILABLE',
-      'workspace "isolated" cannot be run by this version of orch',
-      {
-        fix: 'orch run --workspace in-place',
-      },
-    );
-  }
+}
+
+/** What isolated steps did comes to the current branch by `orch accept` alone. */
+function refuseCommitToCurrent({ plan, commitTo }: RunRequest): void {
+  if (plan.workspace !== 'isolated' || commitTo !== 'current') return;
+  throw new OrchError('ORCH_USAGE', '--commit-to current is not for isolated runs', {
+    fix: 'leave it away, and bring the result with: orch accept',
+  });
 }
 
 /** git keeps `orch/<run>` below a folder `orch`; a branch of that name stands in its place. */

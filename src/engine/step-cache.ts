@@ -15,6 +15,7 @@ import { waveOf } from '../run/state.ts';
 import type { CacheSetting, Gate } from '../workflow/workflow.ts';
 import { isSaidToJob, namesAttempt } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
+import type { Place } from './places.ts';
 import { cacheManifestPath } from './run-files.ts';
 
 /** Digests of all that a result depends on. */
@@ -74,6 +75,7 @@ export interface StepLookup {
 /** On a hit the produced files are in the work tree when this returns. */
 export async function findStepEntry(
   run: LiveRun,
+  place: Place,
   node: PlanNode,
   script: string,
   env: Readonly<Record<string, string>>,
@@ -89,10 +91,10 @@ export async function findStepEntry(
     tree: '',
   };
   const isRefreshed = isNamed(run.parts.settings.refresh, node);
-  const found = await find(run, subject, isRefreshed);
+  const found = await find(run, place, subject, isRefreshed);
   if (found.entry === undefined) return found;
   const problem = await orProblem(() =>
-    run.withIndex(() => run.parts.git.checkOutPath(found.commit ?? '', '')),
+    run.withIndex(() => place.git.checkOutPath(found.commit ?? '', '')),
   );
   if (problem === undefined) return found;
   const missReason = `its entry cannot be used: ${problem}`;
@@ -101,6 +103,7 @@ export async function findStepEntry(
 
 export async function findGateEntry(
   run: LiveRun,
+  place: Place,
   wave: number,
   gate: Gate,
   env: Readonly<Record<string, string>>,
@@ -115,20 +118,21 @@ export async function findGateEntry(
     cache: gate.cache ?? {},
     tree,
   };
-  const found = await find(run, subject, run.parts.settings.refresh.includes(gate.name));
+  const found = await find(run, place, subject, run.parts.settings.refresh.includes(gate.name));
   return { ...found, hit: found.entry !== undefined };
 }
 
 /** @returns why there is no entry, when one cannot be made: the step has passed all the same */
 export async function saveStepEntry(
   run: LiveRun,
+  place: Place,
   node: PlanNode,
   key: CacheKey,
   outputs: Readonly<Record<string, string>>,
 ): Promise<string | undefined> {
   return await orProblem(async () => {
-    if (!key.isKept || (await inputsChanged(run, node.step.reads, key))) return;
-    await keep(run, node, key, outputs);
+    if (!key.isKept || (await inputsChanged(place, node.step.reads, key))) return;
+    await keep(run, place, node, key, outputs);
   });
 }
 
@@ -145,30 +149,39 @@ async function orProblem(work: () => Promise<void>): Promise<string | undefined>
 
 async function keep(
   run: LiveRun,
+  place: Place,
   node: PlanNode,
   key: CacheKey,
   outputs: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const { workTree, git } = run.parts;
+  const { workTree, git } = place;
   const produced = node.step.produces.length === 0 ? [] : await workTree.glob(node.step.produces);
   const tree = produced.length === 0 ? await git.emptyTree() : await git.treeOfPaths(produced);
   await save(run, node.id, key, tree, outputs);
 }
 
-export async function saveGateEntry(run: LiveRun, gate: Gate, key: CacheKey): Promise<void> {
+export async function saveGateEntry(
+  run: LiveRun,
+  place: Place,
+  gate: Gate,
+  key: CacheKey,
+): Promise<void> {
   if (!key.isKept) return;
-  if (gate.reads.length > 0 && (await inputsChanged(run, gate.reads, key))) return;
+  if (gate.reads.length > 0 && (await inputsChanged(place, gate.reads, key))) return;
   await save(run, `gate ${gate.name}`, key, await run.parts.git.emptyTree(), {});
 }
 
 async function find(
   run: LiveRun,
+  place: Place,
   subject: Subject,
   isRefreshed: boolean,
 ): Promise<StepLookup & { readonly commit?: string }> {
   const { git, settings } = run.parts;
   const readsFiles = subject.reads.length > 0;
-  const files = readsFiles ? await fileDigests(run, subject.reads) : { [WHOLE_TREE]: subject.tree };
+  const files = readsFiles
+    ? await fileDigests(place, subject.reads)
+    : { [WHOLE_TREE]: subject.tree };
   const manifest: Manifest = {
     subject: subject.name,
     script: sha256(subject.script),
@@ -211,20 +224,20 @@ async function save(
 }
 
 async function inputsChanged(
-  run: LiveRun,
+  place: Place,
   reads: readonly string[],
   key: CacheKey,
 ): Promise<boolean> {
-  return canonicalJson(await fileDigests(run, reads)) !== canonicalJson(key.manifest.files);
+  return canonicalJson(await fileDigests(place, reads)) !== canonicalJson(key.manifest.files);
 }
 
 async function fileDigests(
-  run: LiveRun,
+  { workTree }: Place,
   reads: readonly string[],
 ): Promise<Record<string, string>> {
   const digests: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const path of await run.parts.workTree.glob(reads)) {
-    const digest = await run.parts.workTree.digest(path);
+  for (const path of await workTree.glob(reads)) {
+    const digest = await workTree.digest(path);
     if (digest !== undefined) digests[path] = digest;
   }
   return digests;

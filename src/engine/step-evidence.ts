@@ -2,15 +2,16 @@
 import type { PlanNode } from '../plan/plan.ts';
 import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import type { LiveRun } from './live-run.ts';
+import type { Place } from './places.ts';
 import { attemptFolder } from './run-files.ts';
 
 /** The first pattern of `produces` that nothing fits. */
-export async function missingFile(run: LiveRun, node: PlanNode): Promise<string | undefined> {
+export async function missingFile(place: Place, node: PlanNode): Promise<string | undefined> {
   const { produces } = node.step;
   const without = produces.filter((pattern) => pattern.startsWith('!'));
   for (const pattern of produces) {
     if (without.includes(pattern)) continue;
-    if ((await run.parts.workTree.glob([pattern, ...without])).length === 0) return pattern;
+    if ((await place.workTree.glob([pattern, ...without])).length === 0) return pattern;
   }
   return undefined;
 }

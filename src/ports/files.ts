@@ -43,6 +43,8 @@ export interface FilesPort {
   openAppend(path: string): AppendFile;
   /** Cuts a file to a length and syncs it. */
   truncate(path: string, sizeBytes: number): void;
+  /** A file or a whole folder, to another place, whose folders are made; nothing happens when it is not there. */
+  move(from: string, to: string): void;
   /** A file or a whole folder; nothing happens when it is not there. */
   remove(path: string): void;
   /** Calls back after changes in a folder, possibly too often, never too seldom. */

@@ -213,6 +213,14 @@ export interface GitPort {
    * @throws OrchError ORCH_NEEDS_GIT with the embedded git
    */
   mergeChanges(request: MergeRequest): Promise<MergeResult>;
+  /**
+   * Makes a clean worktree at commit `ours` hold a conflict: the files of the merged tree, both sides
+   * between markers where they differ, and the three sides of each conflicting path in its index, so
+   * that git's own tools know it. Safe to repeat.
+   */
+  checkOutConflict(request: { readonly ours: Oid; readonly result: MergeResult }): Promise<void>;
+  /** Those of the paths whose file still holds conflict markers. */
+  unsettled(paths: readonly string[]): Promise<string[]>;
   /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
   adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
   /** Writes files below `path` of a commit into the work tree. */

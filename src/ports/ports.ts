@@ -7,6 +7,7 @@ import type { FilesPort } from './files.ts';
 import type { GitDescription, GitPort } from './git.ts';
 import type { ProcessPort } from './processes.ts';
 import type { WorkTreePort } from './work-tree.ts';
+import type { WorktreePool, WorktreeSettings } from './worktrees.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -20,6 +21,8 @@ export interface Ports {
   openGit(directory: string): Promise<GitPort>;
   /** @param directory any folder, in a repository or not */
   describeGit(directory: string): Promise<GitDescription>;
+  /** @param git of any work tree of the repository */
+  openWorktreePool(git: GitPort, settings: WorktreeSettings): WorktreePool;
   /** @param root absolute path of the work tree */
   openWorkTree(root: string): WorkTreePort;
 }

@@ -22,6 +22,7 @@ import type {
 } from './events.ts';
 import { expectNext, expectStep, expectWave, misfit } from './expect-event.ts';
 import { hasFailedGate } from './judge.ts';
+import { finishMerge, finishResolve, queueMerge, startMerge, startResolve } from './merging.ts';
 import {
   endStep,
   expandMatrixNode,
@@ -38,6 +39,8 @@ import {
   type Attempt,
   gateKey,
   gateOf,
+  heldUpTo,
+  isIsolated,
   nodeOf,
   type RunState,
   stepStateOf,
@@ -84,8 +87,9 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'wave.sealed':
       expectWave(state, event, 'open');
       waveOf(state, event.wave).status = 'sealed';
-      waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree };
+      waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree, seq: event.seq };
       waveOf(state, event.wave).leftOut = event.left_out;
+      if (event.wave === 0) state.tip = { commit: event.commit, tree: event.tree };
       return;
     case 'gate.started':
       return startGate(state, event);
@@ -99,9 +103,21 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       waveOf(state, event.wave).status = event.status;
       waveOf(state, event.wave).endedAt = event.at;
       return;
+    case 'merge.started':
+      return startMerge(state, event);
+    case 'merge.finished':
+      return finishMerge(state, event);
+    case 'resolve.started':
+      return startResolve(state, event);
+    case 'resolve.finished':
+      return finishResolve(state, event);
+    case 'merge.probe': // A warning to people, and no more.
+      return;
     case 'wave.invalidated':
       delete state.recordedEnd;
-      setBackWave(state, event.wave);
+      setBackWave(state, event);
+      if (event.tip !== undefined && event.tree !== undefined)
+        state.tip = { commit: event.tip, tree: event.tree };
       return rebuildReadiness(state);
     case 'rollback.started':
       state.rescues += 1;
@@ -115,7 +131,10 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'rollback.done':
       state.wentBack = state.rollbackOpen?.by === 'on_failure';
-      if (state.rollbackOpen) state.lastRescue = state.rollbackOpen.rescue;
+      if (state.rollbackOpen) {
+        state.lastRescue = state.rollbackOpen.rescue;
+        if (event.tip) state.tip = { commit: event.tip, tree: state.rollbackOpen.target };
+      }
       delete state.rollbackOpen;
       state.standsAt = event.to;
       state.redoAfter = event.to;
@@ -149,7 +168,7 @@ function resumeRun(state: RunState, event: RunResumed): void {
   const rebooted = event.boot !== state.boot;
   state.epoch = event.epoch;
   state.boot = event.boot;
-  if (rebooted) setBackAfterReboot(state, event.retry_failed);
+  if (rebooted && !isIsolated(state)) setBackAfterReboot(state, event.retry_failed);
   if (event.retry_failed) {
     setBackFailures(state);
     state.wentBack = false;
@@ -195,14 +214,16 @@ function startStep(state: RunState, event: StepStarted): void {
 }
 
 function newAttempt(event: StepStarted | GateStarted): Attempt {
-  const { attempt, at, slot } = event as (StepStarted | GateStarted) & { at: string };
-  const name = event.type === 'step.started' ? event.name : undefined;
+  const { attempt, at, slot, worktree } = event as (StepStarted | GateStarted) & { at: string };
+  const { name, base } = event.type === 'step.started' ? event : {};
   return {
     n: attempt,
     status: 'running',
     startedAt: at,
     ...(slot !== undefined && { slot }),
     ...(name !== undefined && { name }),
+    ...(base !== undefined && { base }),
+    ...(worktree !== undefined && { worktree }),
   };
 }
 
@@ -234,6 +255,7 @@ function finishStep(state: RunState, event: StepFinished & { readonly at: string
     if (event.retry_at !== undefined) step.retryAtMs = Date.parse(event.retry_at);
     return requeue(state, node.index);
   }
+  if (event.status === 'passed' && event.commit) return queueMerge(state, node.index, event);
   step.status = event.status;
   step.outputs = event.outputs;
   endStep(state, node.index);
@@ -252,7 +274,10 @@ function closeAttempt(
   if (event.failure) attempt.failure = event.failure;
   if (event.cache) attempt.cache = event.cache;
   if (event.retry_at !== undefined) attempt.retryAt = event.retry_at;
-  if (event.type === 'step.finished' && event.ref) attempt.ref = event.ref;
+  if (event.type !== 'step.finished') return;
+  if (event.ref) attempt.ref = event.ref;
+  if (event.commit) attempt.commit = event.commit;
+  if (event.left_out) attempt.leftOut = event.left_out;
 }
 
 function skipStep(state: RunState, event: StepSkipped): void {
@@ -284,6 +309,7 @@ function finishGate(state: RunState, event: GateFinished & { readonly at: string
   const failure = event.failure?.kind;
   if (failure === 'crash') gate.crashes += 1;
   else if (failure !== 'interrupted') gate.counted += 1;
+  if (event.status === 'failed') gate.failedSeq = state.seq;
   const again = event.retry_at !== undefined || failure === 'interrupted';
   gate.status = again ? 'pending' : event.status;
   if (event.retry_at !== undefined) gate.retryAtMs = Date.parse(event.retry_at);
@@ -313,7 +339,9 @@ function createCheckpoint(
 ): void {
   const open = state.checkpointOpen;
   if (open?.wave !== event.wave) throw misfit(event, `the open one is ${open?.wave ?? 'none'}`);
-  state.checkpoints.push({ wave: event.wave, commit: event.commit, tree: open.tree, at: event.at });
+  const { wave, commit, at } = event;
+  const upTo = heldUpTo(state, open);
+  state.checkpoints.push({ wave, commit, tree: open.tree, at, upTo });
   delete state.checkpointOpen;
   if (open.status === 'running') delete state.recordedEnd;
   else state.recordedEnd = open.status;

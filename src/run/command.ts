@@ -5,7 +5,7 @@
 import type { PlanNode } from '../plan/plan.ts';
 import type { SkipReason } from './agenda.ts';
 import type { Failure, RunEndStatus } from './events.ts';
-import type { GateState, RunState } from './state.ts';
+import { type GateState, type RunState, stepStateOf } from './state.ts';
 
 export type Command =
   | { readonly type: 'open-wave'; readonly wave: number }
@@ -29,6 +29,20 @@ export type Command =
       readonly failure: Failure;
     }
   | { readonly type: 'seal'; readonly wave: number }
+  /** Isolated runs: the next in the queue is brought to what was merged before. */
+  | { readonly type: 'merge'; readonly node: PlanNode }
+  /** A conflict is to be settled. */
+  | { readonly type: 'resolve'; readonly node: PlanNode; readonly by: 'command' | 'person' }
+  /**
+   * What was built on a wave whose gate failed is taken back; with `again`, the wave's own steps too,
+   * so that they are done again.
+   */
+  | {
+      readonly type: 'take-back';
+      readonly wave: number;
+      readonly gate: string;
+      readonly again: boolean;
+    }
   | { readonly type: 'gate'; readonly wave: number; readonly gate: GateState }
   | {
       readonly type: 'checkpoint';
@@ -61,13 +75,23 @@ export function hasFinished(state: RunState): boolean {
   return state.status === 'passed' || state.status === 'failed' || state.status === 'cancelled';
 }
 
+/** Commands that settle conflicts; each has a slot. */
+export function countSettling(state: RunState): number {
+  let count = 0;
+  for (const index of state.conflicts) {
+    if (stepStateOf(state, index).conflict?.open?.by === 'command') count += 1;
+  }
+  return count;
+}
+
 /**
  * Nothing is under way. What is asked to stop runs until its end is told, so a request to stop says
  * nothing by itself: it may have come too late for an attempt whose evidence was being gathered.
  */
 export function isQuiet(state: RunState, { busy }: Situation): boolean {
   if (state.running.size > 0 || state.runningGates.size > 0) return false;
-  if (state.checkpointOpen || state.rollbackOpen) return false;
+  if (state.checkpointOpen || state.rollbackOpen || state.mergeOpen) return false;
+  if (countSettling(state) > 0) return false;
   for (const key of busy) if (!/^stop(-gate)?:/.test(key)) return false;
   return true;
 }

@@ -49,6 +49,8 @@ export function createState(definition: RunDefinition): RunState {
     rescues: 0,
     wentBack: false,
     counts: { passed: 0, failed: 0, skipped: 0, cancelled: 0 },
+    mergeQueue: [],
+    conflicts: new Set(),
   };
   rebuildReadiness(state);
   return state;

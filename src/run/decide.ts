@@ -9,7 +9,8 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import type { Alarm } from './agenda.ts';
-import { type Command, hasFinished, isQuiet, type Situation } from './command.ts';
+import { type Command, countSettling, hasFinished, isQuiet, type Situation } from './command.ts';
+import { openEarly, redoWave, settleMerges, waveToRedo } from './decide-isolated.ts';
 import {
   closeCheckpointedWave,
   endEarly,
@@ -34,11 +35,16 @@ export function decide(state: RunState, situation: Situation): Command | undefin
     return isQuiet(state, situation)
       ? { type: 'interrupt', signal: situation.interrupt }
       : undefined;
+  const settled = settleMerges(state, situation, freeSlots(state));
+  if (settled !== undefined) return settled;
   if (isOver(state)) return endEarly(state, situation);
+  const redone = waveToRedo(state);
+  if (redone !== undefined) return redoWave(state, redone, situation);
   return (
     letGo(state) ??
     settleWithoutWork(state, situation) ??
     startWork(state, situation) ??
+    openEarly(state, freeSlots(state)) ??
     advanceWave(state, situation) ??
     rest(state, situation)
   );
@@ -113,7 +119,8 @@ function startWork(state: RunState, { nowMs }: Situation): Command | undefined {
 }
 
 function freeSlots(state: RunState): number {
-  return state.plan.concurrency - state.running.size - state.runningGates.size;
+  const taken = state.running.size + state.runningGates.size + countSettling(state);
+  return state.plan.concurrency - taken;
 }
 
 /** A wave goes open, sealed, gated, checkpointed; the next one opens once this one's tree is sealed and good. */
@@ -127,7 +134,7 @@ function advanceWave(state: RunState, situation: Situation): Command | undefined
     case 'planned':
       return { type: 'open-wave', wave: index };
     case 'open':
-      if (wave.open > 0 || situation.busy.has(`seal:${index}`)) return undefined;
+      if (wave.open > 0 || state.mergeOpen || situation.busy.has(`seal:${index}`)) return undefined;
       return { type: 'seal', wave: index };
     case 'sealed':
       return gateOrCheckpoint(state, wave, index, situation);
@@ -164,7 +171,8 @@ function finishWhenDone(state: RunState, situation: Situation): Command | undefi
 
 /** Nothing can be done now: wait for a time, for a person, or (undefined) for what is under way. */
 function rest(state: RunState, situation: Situation): Command | undefined {
-  if (isQuiet(state, situation) && state.waiting.size > 0 && nextRetry(state) === undefined) {
+  const isPatient = nextRetry(state) === undefined && nextGate(state) === undefined;
+  if (isQuiet(state, situation) && state.waiting.size > 0 && isPatient) {
     const steps = [...state.waiting].map((index) => (state.nodes[index] as PlanNode).id);
     return { type: 'pause', steps };
   }
@@ -174,10 +182,17 @@ function rest(state: RunState, situation: Situation): Command | undefined {
 
 /** Of what is due already nothing is told: it waits for a slot, not for a time. */
 function nextTime(state: RunState, nowMs: number): number | undefined {
-  const times = [nextRetry(state)?.atMs, nextDeadline(state)?.atMs];
-  for (const gate of state.waves[state.frontier]?.gates ?? []) {
-    if (gate.status === 'pending') times.push(gate.retryAtMs);
-  }
+  const times = [nextRetry(state)?.atMs, nextDeadline(state)?.atMs, nextGate(state)];
   const future = times.filter((time) => time !== undefined && time > nowMs);
   return future.length === 0 ? undefined : Math.min(...(future as number[]));
+}
+
+/** When the next gate may be tried again. */
+function nextGate(state: RunState): number | undefined {
+  const wave = state.waves[state.frontier];
+  if (wave?.status !== 'sealed') return undefined;
+  const times = wave.gates
+    .filter(({ status, retryAtMs }) => status === 'pending' && retryAtMs !== undefined)
+    .map(({ retryAtMs }) => retryAtMs as number);
+  return times.length === 0 ? undefined : Math.min(...times);
 }

@@ -4,6 +4,7 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
+import { dropWhatFollows } from './decide-isolated.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
 import {
@@ -32,7 +33,13 @@ export function stopWhatMustEnd(
     if (busy.has(`stop:${index}`) || (!all && isCleanup(state, node))) continue;
     return { type: 'stop', node, failure: why };
   }
-  if (!all) return undefined; // A failed step has no gates beside it.
+  for (const index of state.conflicts) {
+    const node = state.nodes[index] as PlanNode;
+    if (stepStateOf(state, index).conflict?.open?.by !== 'command') continue;
+    if (busy.has(`stop:${index}`) || (!all && isCleanup(state, node))) continue;
+    return { type: 'stop', node, failure: why };
+  }
+  if (!all) return undefined; // Gates beside a failed step look at an earlier wave.
   for (const key of state.runningGates) {
     if (busy.has(`stop-gate:${key}`)) continue;
     const [wave, gate] = splitGateKey(key);
@@ -88,6 +95,8 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
       : { type: 'skip-rest', ...whyFailingFast(state) };
   }
   const wave = state.waves[state.frontier];
+  const dropped = dropWhatFollows(state);
+  if (dropped) return dropped;
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };
   const back = status === 'failed' ? goBack(state) : undefined;
   if (back) return back;

@@ -39,6 +39,8 @@ const end = {
 const how = oneOf('merge', 'squash', 'ff');
 const resources = record({ cpu_s: amount, max_rss_bytes: orNull(amount) });
 const usage = record({ usd: amount, input_tokens: amount, output_tokens: amount });
+const side = orNull(record({ mode: text, oid }));
+const conflict = record({ path: text, base: side, ours: side, theirs: side, message: text });
 const leftOut = record({ path: text, reason: text, size_bytes: optional(amount) });
 
 const SHAPES: Readonly<Record<EventType, Shape>> = {
@@ -63,7 +65,13 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     kept: optional(listOf(text)),
   }),
   'wave.started': record({ ...wave, steps: listOf(text) }),
-  'step.started': record({ ...attempt, slot, name: optional(text) }),
+  'step.started': record({
+    ...attempt,
+    slot,
+    name: optional(text),
+    base: optional(oid),
+    worktree: optional(count),
+  }),
   'step.waiting': record({ ...attempt, message: text, until: optional(instant) }),
   'step.finished': record({
     ...attempt,
@@ -73,10 +81,44 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     resources: orNull(resources),
     ref: optional(orNull(ref)),
     commit: optional(orNull(oid)),
+    left_out: optional(listOf(leftOut)),
   }),
+  'merge.started': record({ ...attempt, commit: oid, base: oid, onto: oid }),
+  'merge.finished': record({
+    ...attempt,
+    status: oneOf('merged', 'conflict'),
+    commit: optional(oid),
+    tree: optional(oid),
+    files: optional(listOf(conflict)),
+    settled: optional(oneOf('ours', 'theirs')),
+    left_out: optional(listOf(text)),
+    failure,
+    retry_at: optional(instant),
+  }),
+  'resolve.started': record({
+    ...attempt,
+    round: count,
+    by: oneOf('command', 'person'),
+    onto: oid,
+    worktree: count,
+    slot,
+    message: optional(text),
+  }),
+  'resolve.finished': record({
+    ...attempt,
+    round: count,
+    ...status,
+    exit_code: orNull(amount),
+    duration_s: amount,
+    commit: optional(oid),
+    ref: optional(ref),
+    failure,
+    retry_at: optional(instant),
+  }),
+  'merge.probe': record({ ...attempt, other: orNull(text), files: listOf(text) }),
   'step.skipped': record({ ...wave, step: text, reason: text, detail: text }),
   'wave.sealed': record({ ...wave, commit: oid, tree: oid, left_out: listOf(leftOut) }),
-  'gate.started': record({ ...gate, slot }),
+  'gate.started': record({ ...gate, slot, worktree: optional(count) }),
   'gate.finished': record({ ...gate, ...end }),
   'checkpoint.started': record({
     ...wave,
@@ -86,7 +128,13 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
   }),
   'checkpoint.created': record({ ...wave, commit: oid }),
   'wave.finished': record({ ...wave, ...status }),
-  'wave.invalidated': record(wave),
+  'wave.invalidated': record({
+    ...wave,
+    kept_until: optional(count),
+    tip: optional(oid),
+    tree: optional(oid),
+    gate: optional(text),
+  }),
   'rollback.started': record({
     to: count,
     target: oid,
@@ -94,7 +142,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     rescue_commit: oid,
     by: optional(oneOf('command', 'on_failure')),
   }),
-  'rollback.done': record({ to: count, restored: oid }),
+  'rollback.done': record({ to: count, restored: oid, tip: optional(oid) }),
   'run.waiting': record({ steps: listOf(text) }),
   'run.interrupted': record({ signal: text }),
   'run.finished': record(status),

@@ -17,6 +17,8 @@ export type FailureKind =
   | 'crash'
   | 'interrupted'
   | 'cancelled'
+  | 'conflict'
+  | 'base'
   | 'child';
 
 export interface Failure {
@@ -46,6 +48,26 @@ export interface CacheUse {
   readonly key: string;
   /** In words: since when nothing has changed, or what did. */
   readonly reason: string;
+}
+
+/** One side of a conflict: what a path holds there. */
+export interface ConflictSide {
+  readonly mode: string;
+  readonly oid: string;
+}
+
+/** A file that two steps changed so that git could not bring the changes together. */
+export interface ConflictFile {
+  /** From the top of the work tree. */
+  readonly path: string;
+  /** What the attempt began on; null where there was no such file, as in the next two. */
+  readonly base: ConflictSide | null;
+  /** What was merged before. */
+  readonly ours: ConflictSide | null;
+  /** What the attempt left. */
+  readonly theirs: ConflictSide | null;
+  /** In git's words. */
+  readonly message: string;
 }
 
 export interface LeftOutFile {

@@ -9,6 +9,7 @@ import type { Oid } from '../base/ids.ts';
 import type { MatrixValues } from '../workflow/workflow.ts';
 import type {
   CacheUse,
+  ConflictFile,
   Failure,
   LeftOutFile,
   Resources,
@@ -19,6 +20,8 @@ import type {
 
 export type {
   CacheUse,
+  ConflictFile,
+  ConflictSide,
   Failure,
   FailureKind,
   LeftOutFile,
@@ -117,6 +120,10 @@ export interface StepStarted extends OfAttempt<'step.started'> {
   readonly slot?: number;
   /** The step's `name` with its expressions evaluated; absent where it has none. */
   readonly name?: string;
+  /** Isolated runs: the commit that its worktree was brought to. */
+  readonly base?: Oid;
+  /** Isolated runs: number of its worktree in the pool. */
+  readonly worktree?: number;
 }
 export interface StepWaiting extends OfAttempt<'step.waiting'> {
   /** What it waits for. */
@@ -143,12 +150,84 @@ export interface StepFinished extends OfAttempt<'step.finished'> {
   readonly failure?: Failure;
   /** Only of steps with `cache`. */
   readonly cache?: CacheUse;
-  /** Ref that holds the files as a failed attempt left them; null when nothing was pinned. */
+  /**
+   * Ref that holds the files as the attempt left them: a failed one in the user's work tree, any one in
+   * a worktree of its own. Null when nothing was pinned: there was nothing to pin.
+   */
   readonly ref?: string | null;
-  /** The commit that `ref` points to. */
+  /** The commit that `ref` points to. A step that passed with one ends when it is merged. */
   readonly commit?: Oid | null;
+  /** Files of an isolated attempt that `commit` does not hold; they were moved to the attempt's folder. */
+  readonly left_out?: readonly LeftOutFile[];
   /** ISO 8601; there will be another attempt then. */
   readonly retry_at?: string;
+}
+/** What an isolated attempt left is about to be brought to what was merged before. */
+export interface MergeStarted extends OfAttempt<'merge.started'> {
+  /** What is merged: the attempt's commit, or that of its conflict as it was settled. */
+  readonly commit: Oid;
+  /** What `commit` was made from. */
+  readonly base: Oid;
+  /** What it is merged to: the newest merge before, or wave 0. */
+  readonly onto: Oid;
+}
+export interface MergeFinished extends OfAttempt<'merge.finished'> {
+  /** With `conflict` and without `failure`, somebody is to settle it. */
+  readonly status: 'merged' | 'conflict';
+  /** The merge; its parents are `onto` and the attempt's commit. Only when it was merged. */
+  readonly commit?: Oid;
+  /** Its tree. */
+  readonly tree?: Oid;
+  /** What could not be brought together by itself. */
+  readonly files?: readonly ConflictFile[];
+  /** The side that the workflow's policy took in `files`. */
+  readonly settled?: 'ours' | 'theirs';
+  /** Changes below `.orch/`, which no step may make; they stay in the attempt's commit alone. */
+  readonly left_out?: readonly string[];
+  /** Why the step does not pass. */
+  readonly failure?: Failure;
+  /** ISO 8601; there will be another attempt then, on what was merged meanwhile. */
+  readonly retry_at?: string;
+}
+/** A conflict is about to be settled, in a worktree that holds it. */
+export interface ResolveStarted extends OfAttempt<'resolve.started'> {
+  /** Number of the try, from 1: what was settled may conflict with what was merged meanwhile. */
+  readonly round: number;
+  /** The workflow's `conflicts.run`, or a person (`orch approve`). */
+  readonly by: 'command' | 'person';
+  /** What the conflict is with; the worktree stands there. */
+  readonly onto: Oid;
+  /** Number of the worktree in the pool. */
+  readonly worktree: number;
+  /** The keeper that has the command. */
+  readonly slot?: number;
+  /** What is asked of the person. */
+  readonly message?: string;
+}
+export interface ResolveFinished extends OfAttempt<'resolve.finished'> {
+  /** Number of the try; 0 when nobody had begun to settle it. */
+  readonly round: number;
+  /** How it ended; after `passed` what was settled is merged. */
+  readonly status: StepEndStatus;
+  /** Of the command; null when there was none, or nobody knows. */
+  readonly exit_code: number | null;
+  /** From start to end, in seconds. */
+  readonly duration_s: number;
+  /** The worktree as it was settled; made from `onto`. */
+  readonly commit?: Oid;
+  /** Ref that holds `commit`. */
+  readonly ref?: string;
+  /** Why the step does not pass. */
+  readonly failure?: Failure;
+  /** ISO 8601; there will be another attempt then. */
+  readonly retry_at?: string;
+}
+/** An early look: the work of a step as it stands now would not merge. Says nothing of how it will end. */
+export interface MergeProbe extends OfAttempt<'merge.probe'> {
+  /** The step that it does not go together with; null when it is what was merged before. */
+  readonly other: string | null;
+  /** The paths. */
+  readonly files: readonly string[];
 }
 export interface StepSkipped extends OfWave<'step.skipped'> {
   /** Id of the step. */
@@ -179,6 +258,8 @@ export interface WaveSealed extends OfWave<'wave.sealed'> {
 export interface GateStarted extends OfGate<'gate.started'> {
   /** The keeper that has it; absent when it failed before it had one. */
   readonly slot?: number;
+  /** Isolated runs: number of its worktree in the pool, which stands at the sealed wave. */
+  readonly worktree?: number;
 }
 export interface GateFinished extends OfGate<'gate.finished'> {
   /** How the attempt ended. */
@@ -214,7 +295,16 @@ export interface WaveFinished extends OfWave<'wave.finished'> {
   readonly status: RunEndStatus;
 }
 /** The wave and its steps are to be done again, because the work tree was taken back before it. */
-export type WaveInvalidated = OfWave<'wave.invalidated'>;
+export interface WaveInvalidated extends OfWave<'wave.invalidated'> {
+  /** Isolated runs: steps that had ended by this event stand; they are part of what the run goes on from. */
+  readonly kept_until?: number;
+  /** Isolated runs: the commit on which the run goes on, whose tree is `tree`. */
+  readonly tip?: Oid;
+  /** Its tree. */
+  readonly tree?: Oid;
+  /** A gate that failed: with `retry` its wave is done again, and what was built on it in any case. */
+  readonly gate?: string;
+}
 export interface RollbackStarted extends Body<'rollback.started'> {
   /** The wave whose checkpoint is wanted; 0 is before the run. */
   readonly to: number;
@@ -234,6 +324,8 @@ export interface RollbackDone extends Body<'rollback.done'> {
   readonly restored: Oid;
   /** Paths that are not as in the checkpoint nevertheless, submodules among them; at most 100 are named. */
   readonly not_restored?: readonly string[];
+  /** Isolated runs: the commit on which the run goes on; no file of anybody was changed. */
+  readonly tip?: Oid;
 }
 export interface RunWaiting extends Body<'run.waiting'> {
   /** Ids of the steps that wait for a person. */
@@ -287,6 +379,11 @@ export type RunEventBody =
   | StepWaiting
   | StepFinished
   | StepSkipped
+  | MergeStarted
+  | MergeFinished
+  | ResolveStarted
+  | ResolveFinished
+  | MergeProbe
   | WaveSealed
   | GateStarted
   | GateFinished
@@ -326,6 +423,11 @@ export const EVENT_MEANINGS: Readonly<Record<EventType, string>> = {
   'step.waiting': 'A step waits for a person.',
   'step.finished': 'An attempt ended; with `retry_at` another one follows.',
   'step.skipped': 'A step will not run, and why.',
+  'merge.started': 'What an isolated attempt left is about to be merged.',
+  'merge.finished': 'It is merged, and with that the step has ended; or it conflicts.',
+  'resolve.started': 'A conflict is about to be settled by a command or a person.',
+  'resolve.finished': 'A conflict was settled, and is merged next; or it was not.',
+  'merge.probe': 'A warning: the unfinished work of a step would not merge as it stands.',
   'wave.sealed': "The wave's tree is written; gates look at it.",
   'gate.started': 'A gate is about to run.',
   'gate.finished': 'A gate ended.',

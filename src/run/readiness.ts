@@ -28,6 +28,7 @@ import { hasEnded, type RunState, type StepState, stepStateOf, waveOf } from './
 export function endStep(state: RunState, index: number): void {
   const node = state.nodes[index] as PlanNode;
   const step = stepStateOf(state, index);
+  step.endedSeq = state.seq;
   waveOf(state, node.wave).open -= 1;
   if (isCleanup(state, node)) state.cleanupOpen -= 1;
   count(state, step);

@@ -20,6 +20,8 @@ const RETRIABLE: ReadonlySet<FailureKind> = new Set([
   'signal',
   'missing_output',
   'bad_output',
+  // On what was merged meanwhile, the same work may well go together with it.
+  'conflict',
 ]);
 
 export interface FailedAttempt {

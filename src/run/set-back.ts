@@ -5,10 +5,14 @@
  * Attempts stay on record; whoever calls this calls rebuildReadiness afterwards.
  */
 import { isLeaf } from '../plan/graph.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import type { WaveInvalidated } from './events.ts';
+import { forgetMerge } from './merging.ts';
 import {
   type Attempt,
   gateKey,
   hasEnded,
+  latestCheckpoint,
   type RunState,
   type StepState,
   stepStateOf,
@@ -42,6 +46,7 @@ export function setBackFailures(state: RunState): void {
     const step = stepStateOf(state, node.index);
     const bySelf = step.skipped?.reason === 'when' || step.skipped?.reason === 'empty_matrix';
     if (!hasEnded(step.status) || step.status === 'passed' || bySelf) continue;
+    forgetMerge(state, node.index);
     setBack(step);
     first = Math.min(first, node.wave);
   }
@@ -61,11 +66,15 @@ function firstFailedWave(state: RunState): number {
   return failed === -1 ? state.waves.length : failed;
 }
 
-export function setBackWave(state: RunState, wave: number): void {
+export function setBackWave(state: RunState, event: WaveInvalidated): void {
+  const { wave, gate } = event;
   for (const node of state.nodes) {
-    if (isLeaf(node) && node.wave === wave) setBack(stepStateOf(state, node.index));
+    if (!isLeaf(node) || node.wave !== wave || stands(state, node, event)) continue;
+    forgetMerge(state, node.index);
+    state.waiting.delete(node.index);
+    setBack(stepStateOf(state, node.index));
   }
-  reopenWave(state, wave);
+  reopenWave(state, wave, gate === undefined);
   waveOf(state, wave).status = 'planned';
   state.status = 'running';
   state.cancelled = false;
@@ -93,7 +102,32 @@ export function wavesToRedo(state: RunState): number[] {
     .sort((a, b) => a - b);
 }
 
-function reopenWave(state: RunState, index: number): void {
+/** Whether an invalidated wave keeps what a step of it came to. */
+function stands(state: RunState, node: PlanNode, { kept_until, gate }: WaveInvalidated): boolean {
+  const { status, endedSeq } = stepStateOf(state, node.index);
+  if (!hasEnded(status) || endedSeq === undefined || kept_until === undefined) return false;
+  // What a person has decided is not asked again because a gate failed.
+  if (gate !== undefined && node.step.kind === 'approval' && status === 'passed') return true;
+  return endedSeq <= kept_until;
+}
+
+/**
+ * Whether steps of a wave can be done again in an isolated run: those that no earlier checkpoint holds.
+ */
+export function isToDoAgain(state: RunState, wave: number): boolean {
+  const upTo = latestCheckpoint(state, wave - 1)?.upTo;
+  return (
+    upTo !== undefined &&
+    state.nodes.some((node) => {
+      const { status, endedSeq = 0 } = stepStateOf(state, node.index);
+      const isWork = isLeaf(node) && node.wave === wave && node.step.kind !== 'approval';
+      return isWork && status === 'passed' && endedSeq > upTo;
+    })
+  );
+}
+
+/** @param isFresh false: the tries of its gates go on counting */
+function reopenWave(state: RunState, index: number, isFresh = true): void {
   const wave = waveOf(state, index);
   wave.status = 'open';
   wave.behind = false;
@@ -101,8 +135,10 @@ function reopenWave(state: RunState, index: number): void {
   delete wave.endedAt;
   for (const gate of wave.gates) {
     gate.status = 'pending';
-    gate.counted = 0;
-    gate.crashes = 0;
+    if (isFresh) {
+      gate.counted = 0;
+      gate.crashes = 0;
+    }
     delete gate.retryAtMs;
     state.runningGates.delete(gateKey(index, gate.name));
     closeOpenAttempt(gate.attempts.at(-1));
@@ -121,6 +157,7 @@ function setBack(step: StepState): void {
   delete step.startUntilMs;
   delete step.waitingUntilMs;
   delete step.waitingFor;
+  delete step.endedSeq;
 }
 
 /** Nobody waits any more for an attempt that was under way when its work was taken back. */

@@ -13,6 +13,7 @@ import type { Agenda } from './agenda.ts';
 import type {
   AcceptHow,
   CacheUse,
+  ConflictFile,
   Failure,
   LeftOutFile,
   RunEndStatus,
@@ -20,7 +21,8 @@ import type {
 } from './events.ts';
 
 export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
-export type StepStatus = 'pending' | 'running' | 'waiting' | 'skipped' | StepEndStatus;
+/** `merging`: its work is done, and what it left is to be merged. */
+export type StepStatus = 'pending' | 'running' | 'merging' | 'waiting' | 'skipped' | StepEndStatus;
 
 export interface Attempt {
   readonly n: number;
@@ -36,6 +38,35 @@ export interface Attempt {
   cache?: CacheUse;
   ref?: string | null;
   retryAt?: string;
+  /** Isolated runs: what it began on, in which worktree, and what it left. */
+  base?: Oid;
+  worktree?: number;
+  commit?: Oid;
+  /** Files that `commit` does not hold. */
+  leftOut?: readonly LeftOutFile[];
+  /** What it left is part of the run's result. */
+  merged?: boolean;
+}
+
+/** What is to be merged, and what it was made from. */
+export interface Candidate {
+  readonly commit: Oid;
+  readonly base: Oid;
+}
+
+/** A conflict that is to be settled, or is being settled. */
+export interface Conflict {
+  readonly files: readonly ConflictFile[];
+  /** What the candidate conflicts with. */
+  readonly onto: Oid;
+  /** Tries to settle it so far. */
+  rounds: number;
+  open?: {
+    readonly by: 'command' | 'person';
+    readonly worktree: number;
+    readonly startedAt: string;
+    readonly slot?: number;
+  };
 }
 
 export interface StepState {
@@ -54,6 +85,11 @@ export interface StepState {
   waitingFor?: string;
   answer?: { readonly request: 'approve' | 'reject'; readonly message?: string };
   skipped?: { readonly reason: string; readonly detail: string };
+  /** While it merges. */
+  candidate?: Candidate;
+  conflict?: Conflict;
+  /** Number of the event with which it ended for good. */
+  endedSeq?: number;
 }
 
 export type GateStatus = 'pending' | 'running' | StepEndStatus;
@@ -65,6 +101,8 @@ export interface GateState {
   counted: number;
   crashes: number;
   retryAtMs?: number;
+  /** Number of the event that told of its last failure. */
+  failedSeq?: number;
 }
 
 export type WaveStatus = 'planned' | 'open' | 'sealed' | 'checkpointing' | RunEndStatus;
@@ -79,7 +117,7 @@ export interface WaveState {
   failed: boolean;
   /** Its checkpoint was started: later waves may open. */
   behind: boolean;
-  sealed?: { readonly commit: Oid; readonly tree: Oid };
+  sealed?: { readonly commit: Oid; readonly tree: Oid; readonly seq: number };
   /** Files that its checkpoint does not hold. */
   leftOut?: readonly LeftOutFile[];
   gates: GateState[];
@@ -92,6 +130,8 @@ export interface Checkpoint {
   readonly commit: Oid;
   readonly tree: Oid;
   readonly at: string;
+  /** Steps that had ended by this event are part of it. */
+  readonly upTo: number;
 }
 
 export interface KeeperRecord {
@@ -200,10 +240,24 @@ export interface RunState {
     readonly brought?: Oid;
   };
   counts: { passed: number; failed: number; skipped: number; cancelled: number };
+
+  /** Isolated runs: all that was merged so far; what starts now begins there. Absent before wave 0 is sealed. */
+  tip?: { readonly commit: Oid; readonly tree: Oid };
+  /** Steps whose work is to be merged, in the order in which it was done. */
+  mergeQueue: number[];
+  mergeOpen?: Candidate & { readonly node: number; readonly attempt: number; readonly onto: Oid };
+  /** Steps whose work does not merge. */
+  readonly conflicts: Set<number>;
+}
+
+export function isIsolated({ plan }: RunState): boolean {
+  return plan.workspace === 'isolated';
 }
 
 export function hasEnded(status: StepStatus): boolean {
-  return status !== 'pending' && status !== 'running' && status !== 'waiting';
+  return (
+    status === 'passed' || status === 'failed' || status === 'skipped' || status === 'cancelled'
+  );
 }
 
 /** The node of an id. @throws Error when there is none: the caller has checked, or the journal lies. */
@@ -253,6 +307,17 @@ export function newStepState(): StepState {
 /** The newest checkpoint of a wave, whether or not the wave is to be done again. */
 export function latestCheckpoint(state: RunState, wave: number): Checkpoint | undefined {
   return state.checkpoints.findLast((checkpoint) => checkpoint.wave === wave);
+}
+
+/** Steps that had ended by this event are part of the checkpoint that was started. */
+export function heldUpTo(
+  state: RunState,
+  open: Pick<NonNullable<RunState['checkpointOpen']>, 'wave' | 'events' | 'closing'>,
+): number {
+  const held = open.closing
+    ? standingCheckpoint(state)?.upTo
+    : waveOf(state, open.wave).sealed?.seq;
+  return held ?? open.events;
 }
 
 /** The checkpoint whose tree the work tree has, but for what was done since. */

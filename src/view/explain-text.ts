@@ -3,6 +3,7 @@
  * and what follows from it after that.
  */
 import { joinWords, plural, stripControl } from '../base/text.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
 import { hasEnded, type RunState, stepStateOf } from '../run/state.ts';
 import type { NamedStatus, StepExplanation, StepFacts, WhenExplanation } from './explain-step.ts';
 import { nextLine, type Reader } from './next-line.ts';
@@ -48,9 +49,17 @@ function becauseOf(run: RunFacts, facts: StepFacts): string[] {
       return runningBecause(run, facts);
     case 'waiting':
       return waitingBecause(facts);
+    case 'merging':
+      return mergingBecause(facts);
     case 'pending':
       return pendingBecause(run, facts);
   }
+}
+
+function mergingBecause({ state: { conflict } }: StepFacts): string[] {
+  if (conflict === undefined) return ['its work is done, and waits to be merged'];
+  const paths = namePaths(conflict.files.map(({ path }) => path));
+  return [`its work does not merge with what was done meanwhile, and is being settled: ${paths}`];
 }
 
 function passedBecause(facts: StepFacts): string[] {

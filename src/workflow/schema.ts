@@ -251,10 +251,18 @@ const WavesSchema = z.strictObject({
 
 const ConflictsSchema = z.strictObject({
   policy: required(
-    z.enum(['fail', 'agent', 'ours', 'theirs']),
-    'What happens when the work of two steps does not merge.',
-    { default: 'fail', example: 'agent' },
+    z.enum(['fail', 'agent', 'ours', 'theirs', 'ask']),
+    'What happens when the work of two steps does not merge: the later one fails, an agent settles it, one side is taken (ours: what was merged before), or a person is asked.',
+    { default: 'fail', example: 'ours' },
   ),
+  run: optional(
+    Words,
+    'Shell script that settles a conflict for the policy agent. It runs in a worktree that holds the conflict and finds what both sides wanted in $ORCH_PROMPT_FILE.',
+    { example: './settle.sh' },
+  ),
+  timeout: optional(TimeoutSchema, 'Longest time for settling one conflict; none by default.', {
+    example: '10m',
+  }),
   persona: optional(Words, 'Who the agent that settles conflicts should be.', {
     example: 'developer',
   }),
@@ -291,7 +299,7 @@ export const WorkflowSchema = z.strictObject({
   ),
   workspace: optional(
     z.enum(['in-place', 'isolated']),
-    'Where steps work: in your checkout, or each in a worktree of its own, which cannot be run yet.',
+    'Where steps work: in your checkout, or each in a worktree of its own that is merged when the step is done.',
     { default: 'in-place', example: 'isolated' },
   ),
   concurrency: optional(
@@ -340,13 +348,9 @@ export const WorkflowSchema = z.strictObject({
   defaults: optional(DefaultsSchema, 'Settings for steps that set nothing themselves.', {
     example: { timeout: '20m' },
   }),
-  conflicts: optional(
-    ConflictsSchema,
-    'How merge conflicts of isolated steps are settled, which cannot be run yet.',
-    {
-      example: { policy: 'ours' },
-    },
-  ),
+  conflicts: optional(ConflictsSchema, 'How merge conflicts of isolated steps are settled.', {
+    example: { policy: 'ours' },
+  }),
   steps: required(
     z.record(Name, StepSchema),
     'The steps by id, in the order in which people should read them.',

@@ -3,8 +3,9 @@
  * together part by part: timeouts, retries, caches. The nearest place wins for each part.
  */
 import type * as z from 'zod';
+import type { WorkflowFile } from './schema.ts';
 import type { CacheSchema, RetrySchema, TimeoutSchema } from './schema-parts.ts';
-import type { CacheSetting, Retry, Timeout } from './workflow.ts';
+import type { CacheSetting, ConflictsSetting, Retry, Timeout } from './workflow.ts';
 
 /** What a step gets when nobody says anything: one attempt. */
 export const DEFAULT_RETRY: Retry = { maxAttempts: 1, backoffMs: 1_000, maxBackoffMs: 60_000 };
@@ -43,4 +44,16 @@ export function readCache(
 ): CacheSetting | undefined {
   if (written === undefined || written === false) return undefined;
   return written === true || written.ttl === undefined ? {} : { ttlMs: written.ttl };
+}
+
+export function readConflicts(written: WorkflowFile['conflicts']): ConflictsSetting | undefined {
+  if (written === undefined) return undefined;
+  const { policy, run, timeout, persona, agent } = written;
+  return {
+    policy,
+    timeout: readTimeout(timeout),
+    ...(run !== undefined && { run }),
+    ...(persona !== undefined && { persona }),
+    ...(agent !== undefined && { agent }),
+  };
 }

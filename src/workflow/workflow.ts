@@ -123,6 +123,17 @@ export interface Gate {
   readonly estimateMs?: number;
 }
 
+/** What happens when the work of two isolated steps does not merge. */
+export interface ConflictsSetting {
+  /** `fail`: the step that came later fails. `ask`: it waits for a person. */
+  readonly policy: 'fail' | 'agent' | 'ours' | 'theirs' | 'ask';
+  /** Shell script that settles a conflict in a worktree that holds it; for the policy `agent`. */
+  readonly run?: string;
+  readonly timeout: Timeout;
+  readonly persona?: string;
+  readonly agent?: string;
+}
+
 export interface WavesSetting {
   readonly auto: boolean;
   readonly max: number;
@@ -147,8 +158,9 @@ export interface Workflow {
   /** In the order of the file; a nested workflow's steps follow their `workflow` step. */
   readonly steps: readonly Step[];
   readonly gates: readonly Gate[];
+  /** Absent in records of older versions: `fail`. */
+  readonly conflicts?: ConflictsSetting;
   /** As written; used by what later versions build. */
   readonly budget?: JsonValue;
-  readonly conflicts?: JsonValue;
   readonly notify?: JsonValue;
 }

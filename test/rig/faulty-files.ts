@@ -56,6 +56,7 @@ export function makeFaultyFiles(inner: FilesPort, fault?: Fault): FaultyFiles {
     createExclusive: (path, bytes) =>
       change('createExclusive', path, () => inner.createExclusive(path, bytes)),
     truncate: (path, sizeBytes) => change('truncate', path, () => inner.truncate(path, sizeBytes)),
+    move: (from, to) => change('move', from, () => inner.move(from, to)),
     remove: (path) => change('remove', path, () => inner.remove(path)),
   };
 }

@@ -15,7 +15,7 @@ import {
   expandStep,
   failStep,
   skipRest,
-} from '../../src/engine/perform-step.ts';
+} from '../../src/engine/settle-step.ts';
 import type { PlanNode } from '../../src/plan/plan.ts';
 import { applyEvent } from '../../src/run/apply-event.ts';
 import { createState } from '../../src/run/create-state.ts';

@@ -27,6 +27,7 @@ import type { AppendFile, FilesPort } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
 import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
 import { findLeftovers } from './leftovers.ts';
+import { move } from './move.ts';
 import { openPlain, readLeft, readPlain, usingPlain } from './plain.ts';
 import { watchFolder } from './watch.ts';
 
@@ -48,6 +49,7 @@ export function createFiles(): FilesPort {
     createExclusive: (path, bytes) => atCrashPoint('file create', () => createFile(path, bytes)),
     openAppend,
     truncate: (path, sizeBytes) => atCrashPoint('file truncate', () => cutFile(path, sizeBytes)),
+    move: (from, to) => atCrashPoint('file move', () => move(from, to)),
     remove,
     watch: (folder, changed) => watchFolder(folder, changed),
   };

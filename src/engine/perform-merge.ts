@@ -1,0 +1,168 @@
+/**
+ * Brings what an isolated attempt left to what was merged before it. Safe to repeat: when the run's
+ * tip is one ahead and the commit there is the one this would make, it is taken.
+ */
+import { OrchError } from '../base/errors.ts';
+import type { Oid } from '../base/ids.ts';
+import { mergedRef } from '../checkpoint/layout.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import type { MergeResult } from '../ports/git.ts';
+import type { Failure, MergeFinished } from '../run/events.ts';
+import { type RunState, stepStateOf } from '../run/state.ts';
+import type { ConflictsSetting } from '../workflow/workflow.ts';
+import type { LiveRun } from './live-run.ts';
+import { retryOf } from './step-events.ts';
+
+const WITHOUT_SETTING: ConflictsSetting = { policy: 'fail', timeout: {} };
+
+export function conflictsSetting({ workflow }: RunState): ConflictsSetting {
+  return workflow.conflicts ?? WITHOUT_SETTING;
+}
+
+export function startMerge(run: LiveRun, node: PlanNode): void {
+  const { attempts, candidate } = stepStateOf(run.state, node.index);
+  const { tip } = run.state;
+  if (candidate === undefined || tip === undefined)
+    throw new Error(`${node.id} has nothing to merge`);
+  run.record({
+    type: 'merge.started',
+    wave: node.wave,
+    step: node.id,
+    attempt: attempts.length,
+    ...candidate,
+    onto: tip.commit,
+  });
+  run.afterwards(() => finishMerge(run));
+}
+
+/** Performs the merge that is open in the state. */
+export function finishMerge(run: LiveRun): void {
+  const open = run.state.mergeOpen;
+  if (open === undefined) throw new Error('no merge was started');
+  const node = run.state.nodes[open.node] as PlanNode;
+  const { wave, id: step } = node;
+  const told = { type: 'merge.finished', wave, step, attempt: open.attempt } as const;
+  run.task('merge', async () => {
+    const { theirs, leftOut } = await withoutRecords(run, open);
+    const { policy } = conflictsSetting(run.state);
+    const favor = policy === 'ours' || policy === 'theirs' ? { favor: policy } : {};
+    const request = { base: open.base, ours: open.onto, theirs, ...favor };
+    const merge = () => run.parts.git.mergeChanges(request);
+    const result = await merge();
+    const found = {
+      ...(result.conflicts.length > 0 && { files: result.conflicts }),
+      ...(leftOut.length > 0 && { left_out: leftOut }),
+    };
+    if (result.isOpen) {
+      const failure = failureOf(run.state, result);
+      const again = failure && retryAfterConflict(run, node, failure);
+      return () =>
+        run.record({
+          ...told,
+          ...found,
+          status: 'conflict',
+          ...(failure && { failure }),
+          ...again,
+        });
+    }
+    const commit = await moveTip(run, {
+      from: open.onto,
+      tree: result.tree,
+      again: merge,
+      parents: [open.onto, open.commit],
+      message: `orch: merge ${step}\n\nOrch-Run: ${run.state.run}\nOrch-Step: ${step}\n`,
+    });
+    const merged: MergeFinished = {
+      ...told,
+      ...found,
+      status: 'merged',
+      commit,
+      tree: result.tree,
+      ...(result.conflicts.length > 0 && 'favor' in favor && { settled: favor.favor }),
+    };
+    return () => run.record(merged);
+  });
+}
+
+/** Undefined: the conflict is to be settled. */
+function failureOf(state: RunState, result: MergeResult): Failure | undefined {
+  const { policy, run } = conflictsSetting(state);
+  if (policy === 'ask' || (policy === 'agent' && run !== undefined)) return undefined;
+  const paths = namePaths(result.conflicts.map(({ path }) => path));
+  const hint = policy === 'agent' ? '; no agent can settle it yet: give conflicts.run' : '';
+  return {
+    kind: 'conflict',
+    message: `does not merge with what was done meanwhile: ${paths}${hint}`,
+  };
+}
+
+/** The attempt was counted when its process ended. */
+function retryAfterConflict(run: LiveRun, node: PlanNode, failure: Failure): { retry_at?: string } {
+  const { counted } = stepStateOf(run.state, node.index);
+  return retryOf(run, node, failure, counted - 1);
+}
+
+/** What the attempt left without its changes below `.orch/`: only orch itself and people write there. */
+async function withoutRecords(
+  { parts: { git } }: LiveRun,
+  { base, commit }: { readonly base: Oid; readonly commit: Oid },
+): Promise<{ readonly theirs: Oid; readonly leftOut: readonly string[] }> {
+  const changes = (await git.diffTrees(base, commit)).filter(({ path }) => isRecord(path));
+  if (changes.length === 0) return { theirs: commit, leftOut: [] };
+  const kept = new Map<string, Uint8Array | null>();
+  for (const { path, status } of changes)
+    kept.set(path, status === 'added' ? null : await git.readFile(base, path));
+  const theirs = await git.treeWithFiles((await git.readCommit(commit)).tree, kept);
+  return { theirs, leftOut: changes.map(({ path }) => path) };
+}
+
+function isRecord(path: string): boolean {
+  return path === '.orch' || path.startsWith('.orch/');
+}
+
+export interface TipMove {
+  /** Where the tip is now. */
+  readonly from: Oid;
+  readonly tree: Oid;
+  /** Makes the tree's objects once more. */
+  readonly again?: () => Promise<unknown>;
+  /** The first one is `from`: nothing that was merged is ever out of reach. */
+  readonly parents: readonly Oid[];
+  readonly message: string;
+}
+
+/**
+ * @returns the commit that the run's tip is now
+ * @throws OrchError ORCH_REF_MOVED
+ */
+export async function moveTip(
+  { parts: { git }, state }: LiveRun,
+  { from, tree, again, parents, message }: TipMove,
+): Promise<Oid> {
+  const ref = mergedRef(state.run);
+  const found = await git.resolve(ref);
+  if (found !== null && found !== from) {
+    const { oid, tree: held, parents: before } = await git.readCommit(found);
+    if (held === tree && before.join() === parents.join()) return oid;
+    throw new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
+      fix: `git update-ref ${ref} ${from}, then: orch resume ${state.run}`,
+    });
+  }
+  for (let attempt = 1; ; attempt++) {
+    const commit = await git.commit({ tree, parents, message });
+    await git.updateRefs([{ ref, to: commit, from: found }]);
+    if (await git.isComplete(commit, parents)) return commit;
+    // A `git gc --prune=now` beside us took the merged tree before the ref held it.
+    await git.updateRefs([{ ref, to: found, from: commit }]);
+    await again?.();
+    if (attempt < 3) continue;
+    throw new OrchError(
+      'ORCH_SNAPSHOT_INCOMPLETE',
+      'objects vanish from the repository as they are written',
+      {
+        fix: `stop the \`git gc\` or \`git prune\` that runs beside orch, then: orch resume ${state.run}`,
+      },
+    );
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Where a job works: in the user's work tree, or (isolated runs) in a worktree of the pool that stands
+ * at a recorded commit. What starts, hashes, looks at or pins files asks a place and not the run.
+ */
+import type { GitPort } from '../ports/git.ts';
+import type { Ports } from '../ports/ports.ts';
+import type { WorkTreePort } from '../ports/work-tree.ts';
+import type { PreparedWorktree, WorktreeClaim, WorktreePool } from '../ports/worktrees.ts';
+import { isIsolated, type RunState, stepStateOf } from '../run/state.ts';
+import type { LiveRun, RunSettings } from './live-run.ts';
+
+export interface Place {
+  /** Absolute; where its jobs start. */
+  readonly root: string;
+  readonly git: GitPort;
+  readonly workTree: WorkTreePort;
+  /** Absent for the user's work tree. */
+  readonly claim?: WorktreeClaim;
+  /** Script that makes a new worktree ready, when that is still to be done. */
+  readonly setup?: string;
+  /** First of its ports. */
+  readonly port?: number;
+}
+
+/** The user's own work tree. */
+export function userPlace({ parts }: LiveRun): Place {
+  return { root: parts.workTree.root, git: parts.git, workTree: parts.workTree };
+}
+
+export function placeOf({ claim, git, workTree, setup, port }: PreparedWorktree): Place {
+  return {
+    root: claim.root,
+    git,
+    workTree,
+    claim,
+    ...(setup !== undefined && { setup }),
+    ...(port !== undefined && { port }),
+  };
+}
+
+export function openPool(ports: Ports, git: GitPort, { worktree }: RunSettings): WorktreePool {
+  if (worktree === undefined) throw new Error('nothing tells where worktrees are');
+  return ports.openWorktreePool(git, worktree);
+}
+
+export function poolOf({ parts, state }: LiveRun): WorktreePool {
+  if (parts.pool === undefined) throw new Error(`run ${state.run} has no pool of worktrees`);
+  return parts.pool;
+}
+
+/** The worktree in which work was begun, perhaps by an earlier process; undefined when it is gone. */
+export async function findPlace(run: LiveRun, worktree: number): Promise<Place | undefined> {
+  const pool = poolOf(run);
+  const claim = pool.claimed(run.state.run, worktree);
+  const opened = claim && (await pool.open(claim));
+  return opened && placeOf(opened);
+}
+
+/** Frees a worktree that was claimed for one job. */
+export function leavePlace(run: LiveRun, worktree: number | undefined): void {
+  if (worktree === undefined) return;
+  const pool = poolOf(run);
+  const claim = pool.claimed(run.state.run, worktree);
+  if (claim) pool.release(claim);
+}
+
+/** Frees what nothing of the run works in any more: claims of a process that was killed among them. */
+export function leaveIdlePlaces(run: LiveRun): void {
+  if (isIsolated(run.state)) poolOf(run).releaseOthers(run.state.run, worktreesInUse(run.state));
+}
+
+function worktreesInUse(state: RunState): number[] {
+  const used: (number | undefined)[] = [];
+  for (const index of state.running) used.push(stepStateOf(state, index).attempts.at(-1)?.worktree);
+  for (const index of state.conflicts)
+    used.push(stepStateOf(state, index).conflict?.open?.worktree);
+  for (const { gates } of state.waves) {
+    for (const { status, attempts } of gates)
+      if (status === 'running') used.push(attempts.at(-1)?.worktree);
+  }
+  return used.filter((number) => number !== undefined);
+}
+
+/** What a job finds in its environment because of its place. */
+export function placeEnvironment({ port }: Place): Record<string, string> {
+  return port === undefined ? {} : { ORCH_PORT: String(port) };
+}

@@ -1,0 +1,244 @@
+/**
+ * Settles a conflict between isolated steps: a worktree of its own holds it, with both sides between
+ * markers, and a command or a person mends it there. What they leave is a commit on top of what was
+ * merged before, and goes through the merge queue like any other work.
+ */
+import { messageOf } from '../base/errors.ts';
+import { attemptRef, resolvedRef } from '../checkpoint/layout.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import type { MergeConflict } from '../ports/git.ts';
+import type { Failure, ResolveFinished } from '../run/events.ts';
+import { type Conflict, stepStateOf } from '../run/state.ts';
+import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
+import type { AttemptSpec, Attempts } from './attempts.ts';
+import { stepEnvironment, stepMarker } from './job-environment.ts';
+import type { LiveRun } from './live-run.ts';
+import { conflictsSetting } from './perform-merge.ts';
+import { pinAttempt } from './pin-attempt.ts';
+import { findPlace, leavePlace, type Place, placeEnvironment, placeOf, poolOf } from './places.ts';
+import { resolveFolder, resolveKey } from './run-files.ts';
+import { failStep } from './settle-step.ts';
+import { noteSetup, withSetup } from './setup-script.ts';
+import { retryOf } from './step-events.ts';
+
+/** Makes the worktree, then records that the conflict is in somebody's hands. */
+export function startResolve(
+  run: LiveRun,
+  attempts: Attempts,
+  node: PlanNode,
+  by: 'command' | 'person',
+): void {
+  const conflict = conflictOf(run, node);
+  const claim = poolOf(run).claim(run.state.run);
+  run.task(`resolve:${node.index}`, async () => {
+    const prepared = await poolOf(run).prepare(claim, conflict.onto);
+    const { candidate } = stepStateOf(run.state, node.index);
+    if (candidate === undefined) throw new Error(`${node.id} has nothing to merge`);
+    const request = { base: candidate.base, ours: conflict.onto, theirs: candidate.commit };
+    const result = await prepared.git.mergeChanges(request);
+    await prepared.git.checkOutConflict({ ours: conflict.onto, result });
+    const place = placeOf(prepared);
+    return () =>
+      by === 'person' ? askPerson(run, node, place) : launch(run, attempts, node, place);
+  });
+}
+
+function conflictOf(run: LiveRun, node: PlanNode): Conflict {
+  const { conflict } = stepStateOf(run.state, node.index);
+  if (conflict === undefined) throw new Error(`${node.id} has no conflict`);
+  return conflict;
+}
+
+function begun(run: LiveRun, node: PlanNode, { claim }: Place) {
+  const { conflict, attempts } = stepStateOf(run.state, node.index);
+  if (conflict === undefined || claim === undefined) throw new Error(`${node.id} has no conflict`);
+  return {
+    type: 'resolve.started',
+    wave: node.wave,
+    step: node.id,
+    attempt: attempts.length,
+    round: conflict.rounds + 1,
+    onto: conflict.onto,
+    worktree: claim.number,
+  } as const;
+}
+
+function askPerson(run: LiveRun, node: PlanNode, place: Place): void {
+  const paths = namePaths(conflictOf(run, node).files.map(({ path }) => path));
+  const message = `its work does not merge (${paths}); settle it in ${place.root}, then approve`;
+  run.record({ ...begun(run, node, place), by: 'person', message });
+}
+
+function launch(run: LiveRun, attempts: Attempts, node: PlanNode, place: Place): void {
+  const started = begun(run, node, place);
+  const script = conflictsSetting(run.state).run;
+  if (script === undefined) throw new Error('no command settles conflicts');
+  const folder = resolveFolder(run.parts.files, node.id, started.attempt, started.round);
+  let env: Record<string, string>;
+  try {
+    env = stepEnvironment(run.state, node, started.attempt, folder);
+  } catch (error) {
+    leavePlace(run, started.worktree);
+    return failStep(run, node, { kind: 'expression', message: messageOf(error) });
+  }
+  const { files } = run.parts.ports;
+  const conflict = conflictOf(run, node);
+  files.makeFolder(folder);
+  files.replace(`${folder}/prompt.md`, promptFor(run, node, conflict));
+  files.replace(`${folder}/conflicts.json`, `${JSON.stringify(conflict.files, null, 2)}\n`);
+  const keeper = attempts.take();
+  run.record({ ...started, by: 'command', slot: keeper.slot });
+  run.afterwards(() =>
+    attempts.start(keeper, specOf(run, node, started, place), {
+      script: withSetup(place, folder, script),
+      env: {
+        ...env,
+        ...placeEnvironment(place),
+        ORCH_PROMPT_FILE: `${folder}/prompt.md`,
+        ORCH_CONFLICTS_FILE: `${folder}/conflicts.json`,
+      },
+      cwd: place.root,
+    }),
+  );
+}
+
+/** What both sides wanted, for whoever settles it. */
+function promptFor(run: LiveRun, node: PlanNode, { files, onto }: Conflict): string {
+  const mine = stepStateOf(run.state, node.index).candidate?.commit ?? '';
+  const others = run.state.nodes.filter(({ index }) => {
+    const step = stepStateOf(run.state, index);
+    return index !== node.index && step.attempts.at(-1)?.merged === true;
+  });
+  const intent = ({ id, step }: PlanNode) =>
+    `## ${step.name ?? id}\n\n~~~~\n${step.run ?? ''}\n~~~~`;
+  return [
+    `# Settle a conflict`,
+    `The work of step ${node.id} does not merge with what other steps did meanwhile. The files below hold both sides between markers. Edit them so that both intents are kept, and leave no marker.`,
+    ...files.map(({ path, message }) => `- ${path}: ${message}`),
+    `Merged before is ${onto}; the work of ${node.id} is ${mine}.`,
+    `# What ${node.id} wanted`,
+    intent(node),
+    `# What the steps merged before wanted`,
+    ...others.map(intent),
+    '',
+  ].join('\n\n');
+}
+
+interface Round {
+  readonly attempt: number;
+  readonly round: number;
+  readonly worktree: number;
+}
+
+/** A command that an earlier process of orch started. */
+export function adoptResolve(run: LiveRun, attempts: Attempts, node: PlanNode): void {
+  const { conflict, attempts: tries } = stepStateOf(run.state, node.index);
+  const open = conflict?.open;
+  if (conflict === undefined || open === undefined || open.by === 'person') return;
+  const keeper = open.slot === undefined ? undefined : run.state.keepers.get(open.slot);
+  const round = { attempt: tries.length, round: conflict.rounds, worktree: open.worktree };
+  const elapsedMs = Math.max(0, run.nowMs() - Date.parse(open.startedAt));
+  attempts.adopt(keeper, specOf(run, node, round, undefined), elapsedMs);
+}
+
+function specOf(run: LiveRun, node: PlanNode, round: Round, place: Place | undefined): AttemptSpec {
+  return {
+    key: resolveKey(node.id, round.attempt, round.round),
+    folder: resolveFolder(run.parts.files, node.id, round.attempt, round.round),
+    marker: stepMarker(run.state, node.id),
+    timeout: conflictsSetting(run.state).timeout,
+    ended: (outcome) => {
+      run.busy.delete(`stop:${node.index}`);
+      endResolve(run, node, round, outcome, place);
+    },
+  };
+}
+
+/** A person has answered: approved what is in the worktree now, or rejected. */
+export function answerConflict(run: LiveRun, node: PlanNode): void {
+  const step = stepStateOf(run.state, node.index);
+  const { conflict, answer } = step;
+  const open = conflict?.open;
+  if (conflict === undefined || open === undefined) throw new Error(`${node.id} has no conflict`);
+  const round = { attempt: step.attempts.length, round: conflict.rounds, worktree: open.worktree };
+  const rejected: Failure = {
+    kind: 'conflict',
+    message: answer?.message ? `rejected: ${answer.message}` : 'its conflict was not settled',
+  };
+  const failure = answer?.request === 'approve' ? undefined : rejected;
+  const seconds = Math.max(0, run.nowMs() - Date.parse(open.startedAt)) / 1000;
+  settle(run, node, round, { place: undefined, failure, exitCode: null, durationS: seconds });
+}
+
+function endResolve(
+  run: LiveRun,
+  node: PlanNode,
+  round: Round,
+  outcome: Outcome,
+  place: Place | undefined,
+): void {
+  const { exitCode, durationS } = outcome;
+  settle(run, node, round, { place, failure: failureOf(outcome), exitCode, durationS });
+}
+
+interface Settled {
+  readonly place: Place | undefined;
+  readonly failure: Failure | undefined;
+  readonly exitCode: number | null;
+  readonly durationS: number;
+}
+
+/** Pins the worktree as it was left, then says what came of the conflict. */
+function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): void {
+  const conflict = conflictOf(run, node);
+  run.task(`resolve:${node.index}`, async () => {
+    const place = settled.place ?? (await findPlace(run, round.worktree));
+    const folder = resolveFolder(run.parts.files, node.id, round.attempt, round.round);
+    if (place) noteSetup(run, place, folder);
+    const gone: Failure = { kind: 'crash', message: 'the worktree with its conflict is gone' };
+    let failure = settled.failure ?? (place ? await leftUnsettled(place, conflict.files) : gone);
+    const ref = resolvedRef(run.state.run, node.id, round.attempt, round.round);
+    const own = attemptRef(run.state.run, node.id, round.attempt);
+    const attempt = await run.parts.git.resolve(own);
+    const pin =
+      place &&
+      (await pinAttempt(run, place, {
+        ref,
+        message: `orch: ${node.id} attempt ${round.attempt}, conflict settled\n\nOrch-Run: ${run.state.run}\nOrch-Step: ${node.id}\n`,
+        base: conflict.onto,
+        also: attempt === null ? [] : [attempt],
+        folder,
+        evenUnchanged: true,
+      }));
+    failure ??= pin?.strayed;
+    const commit = pin?.commit ?? undefined;
+    return () => {
+      run.busy.delete(`stop:${node.index}`);
+      leavePlace(run, round.worktree);
+      const { counted } = stepStateOf(run.state, node.index);
+      const end: ResolveFinished = {
+        type: 'resolve.finished',
+        wave: node.wave,
+        step: node.id,
+        attempt: round.attempt,
+        round: round.round,
+        status: statusOf(failure),
+        exit_code: settled.exitCode,
+        duration_s: settled.durationS,
+        ...(commit !== undefined && { commit, ref }),
+        ...(failure && { failure, ...retryOf(run, node, failure, counted - 1) }),
+      };
+      run.record(end);
+    };
+  });
+}
+
+async function leftUnsettled(
+  { git }: Place,
+  files: readonly Pick<MergeConflict, 'path'>[],
+): Promise<Failure | undefined> {
+  const left = await git.unsettled(files.map(({ path }) => path));
+  if (left.length === 0) return undefined;
+  return { kind: 'conflict', message: `conflict markers are left in ${namePaths(left)}` };
+}
