@@ -8,6 +8,7 @@ import type { GitPort } from '../../ports/git.ts';
 import { adoptCommit } from './adopt-commit.ts';
 import { toText } from './byte-paths.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
+import { createMerger } from './merge-changes.ts';
 import { findInTheWay, planRestore } from './plan-restore.ts';
 import { copyIndex } from './private-index.ts';
 import {
@@ -69,6 +70,7 @@ export function createGitCli(context: GitContext): GitPort {
     },
     restoreWorkTree: (from, to, exclude, index) => restoreWorkTree(files, from, to, exclude, index),
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
+    mergeChanges: createMerger(context),
     adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),
     async setConfig(key, value) {

@@ -29,6 +29,10 @@ export interface GitCall {
   readonly env?: Readonly<Record<string, string>>;
   /** An index other than the user's. Calls that read or write the user's own leave it out. */
   readonly index?: string;
+  /** Folders that stand for the repository's own, for a call that must not see the user's work tree. */
+  readonly place?: Pick<Repository, 'gitDir' | 'worktree'>;
+  /** Settings of this call, as `name=value`. */
+  readonly settings?: readonly string[];
   /** Exit codes that are an answer and no failure; [0] by default. */
   readonly okCodes?: readonly number[];
   /** Asked before a call that a signal ended is made again; by default a repetition does no harm. */
@@ -114,6 +118,7 @@ const FLUSHED_BY_COMMIT: ReadonlySet<string> = new Set([
   'update-index',
   'write-tree',
   'unpack-objects',
+  'merge-tree',
 ]);
 
 /** The environment of git and of the filters it starts. */
@@ -136,11 +141,12 @@ export function gitEnvironment(): NodeJS.ProcessEnv {
  */
 export async function runGit(context: GitContext, call: GitCall): Promise<GitResult> {
   const { repository } = context;
+  const { gitDir, worktree } = call.place ?? repository;
   const env = {
     ...gitEnvironment(),
     // Named, not searched for: a step that deletes .git must not lead to a repository further up.
-    GIT_DIR: repository.gitDir,
-    GIT_WORK_TREE: repository.worktree,
+    GIT_DIR: gitDir,
+    GIT_WORK_TREE: worktree,
     ...(call.index === undefined ? {} : { GIT_INDEX_FILE: call.index }),
     ...call.env,
   };
@@ -148,9 +154,10 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
   const writes = WRITING_SUBCOMMANDS.has(subcommand);
   if (writes) crashPoint(`git ${subcommand}:before`);
   const method = FLUSHED_BY_COMMIT.has(subcommand) ? 'writeout-only' : 'fsync';
-  const settings = [...SETTINGS, '-c', `core.fsyncMethod=${method}`];
+  const own = [`core.fsyncMethod=${method}`, ...(call.settings ?? [])];
+  const settings = [...SETTINGS, ...own.flatMap((setting) => ['-c', setting])];
   const result = await spawnGit([...settings, ...call.args], {
-    cwd: repository.worktree,
+    cwd: worktree,
     env,
     input: call.input,
     isDone: call.isDone,

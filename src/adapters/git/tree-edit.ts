@@ -65,16 +65,27 @@ export function formatTree(items: TreeItems): Buffer {
   );
 }
 
+/** What belongs at a path: a new file of this content, an object that is stored already, or nothing. */
+export type Edit = Uint8Array | TreeItem | null;
+
+/** Edits by path. */
+export type Edits = ReadonlyMap<BytePath, Edit>;
+
+/** @param files content by path as text */
+export function editsOf(files: ReadonlyMap<string, Uint8Array | null>): Edits {
+  return new Map([...files].map(([path, content]) => [toBytePath(path), content]));
+}
+
 /** A folder that an edit goes through: the old items, and what is to be done below. */
 interface EditedFolder {
-  readonly files: Map<BytePath, Uint8Array | null>;
+  readonly files: Map<BytePath, Edit>;
   readonly folders: Map<BytePath, EditedFolder>;
 }
 
-function planEdits(files: ReadonlyMap<string, Uint8Array | null>): EditedFolder {
+function planEdits(edits: Edits): EditedFolder {
   const root: EditedFolder = { files: new Map(), folders: new Map() };
-  for (const [path, content] of files) {
-    const parts = toBytePath(path).split('/');
+  for (const [path, edit] of edits) {
+    const parts = path.split('/');
     if (parts.some((part) => part === '' || part === '.' || part === '..')) {
       throw new Error(`not a path of a tree: ${JSON.stringify(path)}`);
     }
@@ -85,16 +96,16 @@ function planEdits(files: ReadonlyMap<string, Uint8Array | null>): EditedFolder 
       folder.folders.set(part, next);
       folder = next;
     }
-    folder.files.set(name, content);
+    folder.files.set(name, edit);
   }
   return root;
 }
 
 /** The folders whose tree objects editTree will ask for; '' is the root. */
-export function foldersToRead(files: ReadonlyMap<string, unknown>): BytePath[] {
+export function foldersToRead(edits: Edits): BytePath[] {
   const folders = new Set<BytePath>(['']);
-  for (const path of files.keys()) {
-    const parts = toBytePath(path).split('/');
+  for (const path of edits.keys()) {
+    const parts = path.split('/');
     for (let depth = 1; depth < parts.length; depth += 1) {
       folders.add(parts.slice(0, depth).join('/'));
     }
@@ -104,26 +115,30 @@ export function foldersToRead(files: ReadonlyMap<string, unknown>): BytePath[] {
 
 /**
  * @param readFolder items of a folder of the old tree; undefined when it is not there
- * @param files content by path, null removes; a folder that becomes empty goes
+ * @param edits a folder that becomes empty goes; a file takes the place of a folder with all that is in it
  * @returns the new objects, blobs first, the root tree last
  */
 export function editTree(
   readFolder: (folder: BytePath) => TreeItems | undefined,
-  files: ReadonlyMap<string, Uint8Array | null>,
+  edits: Edits,
   oidLength: number,
 ): GitObject[] {
   const blobs: GitObject[] = [];
   const trees: GitObject[] = [];
-  const editFolder = (folder: BytePath, edits: EditedFolder): TreeItems => {
+  const addBlob = (content: Uint8Array): TreeItem => {
+    const blob = makeObject('blob', Buffer.from(content), oidLength);
+    blobs.push(blob);
+    return { mode: FILE_MODE, oid: blob.oid };
+  };
+  const editFolder = (folder: BytePath, { files, folders }: EditedFolder): TreeItems => {
     const items: TreeItems = new Map(readFolder(folder) ?? []);
-    for (const [name, content] of edits.files) {
+    for (const [name, edit] of files) {
       items.delete(name);
-      if (content === null) continue;
-      const blob = makeObject('blob', Buffer.from(content), oidLength);
-      blobs.push(blob);
-      items.set(name, { mode: FILE_MODE, oid: blob.oid });
+      if (edit === null) continue;
+      items.set(name, edit instanceof Uint8Array ? addBlob(edit) : edit);
     }
-    for (const [name, inner] of edits.folders) {
+    for (const [name, inner] of folders) {
+      if (files.get(name)) continue;
       const below = editFolder(folder === '' ? name : `${folder}/${name}`, inner);
       items.delete(name);
       if (below.size === 0) continue;
@@ -133,6 +148,6 @@ export function editTree(
     }
     return items;
   };
-  const root = makeObject('tree', formatTree(editFolder('', planEdits(files))), oidLength);
+  const root = makeObject('tree', formatTree(editFolder('', planEdits(edits))), oidLength);
   return [...blobs, ...trees, root];
 }

@@ -9,6 +9,8 @@ import { deflateSync } from 'node:zlib';
 import type { Oid } from '../../ports/git.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import {
+  type Edits,
+  editsOf,
   editTree,
   foldersToRead,
   type GitObject,
@@ -25,8 +27,13 @@ export async function writeTreeWithFiles(
   tree: Oid,
   files: ReadonlyMap<string, Uint8Array | null>,
 ): Promise<Oid> {
-  const folders = await readFolders(context, tree, foldersToRead(files));
-  const objects = editTree((folder) => folders.get(folder), files, context.oidLength);
+  return await writeEditedTree(context, tree, editsOf(files));
+}
+
+/** The same tree with some paths changed. */
+export async function writeEditedTree(context: GitContext, tree: Oid, edits: Edits): Promise<Oid> {
+  const folders = await readFolders(context, tree, foldersToRead(edits));
+  const objects = editTree((folder) => folders.get(folder), edits, context.oidLength);
   const root = objects.at(-1);
   if (root === undefined) throw new Error('an edited tree has a root');
   if (root.oid !== tree) await writeObjects(context, objects);

@@ -9,7 +9,7 @@ import type { GitPort, Snapshot, SnapshotRequest } from '../../../ports/git.ts';
 import { toBytePath, toText } from '../byte-paths.ts';
 import { type Entry, findInTheWay, planRestore } from '../plan-restore.ts';
 import { restoreWorkTree, writeFiles } from '../restore-work-tree.ts';
-import { editTree, foldersToRead, type TreeItems } from '../tree-edit.ts';
+import { editsOf, editTree, foldersToRead, type TreeItems } from '../tree-edit.ts';
 import { readIfThere, readSettings } from './config-file.ts';
 import { formatCommit } from './format-commit.ts';
 import {
@@ -93,6 +93,9 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
     mergeTrees: async () => {
       throw needsGit('it does not merge');
     },
+    mergeChanges: async () => {
+      throw needsGit('it does not merge');
+    },
     adoptCommit: (commit, expectedHead) => adoptStoredCommit(gitDir, store, commit, expectedHead),
     async checkOutPath(commit, path) {
       await writeFiles(files, await listEntries(store, commit, toBytePath(path)));
@@ -147,12 +150,13 @@ async function writeEditedTree(
   tree: string,
   contents: ReadonlyMap<string, Uint8Array | null>,
 ): Promise<string> {
+  const edits = editsOf(contents);
   const folders = new Map<string, TreeItems>();
-  for (const folder of foldersToRead(contents)) {
+  for (const folder of foldersToRead(edits)) {
     const item = await findInTree(store, tree, folder);
     if (item?.mode === '40000') folders.set(folder, await store.readTree(item.oid));
   }
-  const objects = editTree((folder) => folders.get(folder), contents, OID_LENGTH);
+  const objects = editTree((folder) => folders.get(folder), edits, OID_LENGTH);
   for (const object of objects) store.write(object);
   return objects.at(-1)?.oid ?? tree;
 }
