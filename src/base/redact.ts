@@ -29,7 +29,8 @@ export interface Redactor {
 export function createRedactor(values: Iterable<string>): Redactor {
   const encoder = new TextEncoder();
   const patterns = [...new Set(values)].filter((value) => value !== '');
-  const automaton = patterns.length === 0 ? undefined : build(patterns.map((v) => encoder.encode(v)));
+  const automaton =
+    patterns.length === 0 ? undefined : build(patterns.map((v) => encoder.encode(v)));
   const redactBytes = (bytes: Uint8Array): Uint8Array => {
     if (automaton === undefined) return bytes;
     const stream = new Stream(automaton);
@@ -41,7 +42,9 @@ export function createRedactor(values: Iterable<string>): Redactor {
     redactText(text) {
       // A value is text, so it can be sought as such: most texts hold none.
       if (!patterns.some((value) => text.includes(value))) return text;
-      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(redactBytes(encoder.encode(text)));
+      return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+        redactBytes(encoder.encode(text)),
+      );
     },
     stream: () => (automaton === undefined ? PASS : new Stream(automaton)),
   };

@@ -16,7 +16,7 @@ import type { AttemptSpec, Attempts } from './attempts.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
-import { pinWorkTree } from './seal-wave.ts';
+import { pinAttempt } from './seal-wave.ts';
 import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
 import { missingFile, readOutputs } from './step-evidence.ts';
 
@@ -180,7 +180,7 @@ function attemptFailed(
   run.task(`pin:${node.index}`, async () =>
     end({
       ref,
-      commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
+      commit: await pinAttempt(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
     }),
   );
 }

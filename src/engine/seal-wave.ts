@@ -3,53 +3,109 @@ import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, sealedRef } from '../checkpoint/layout.ts';
 import type { LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
-import type { LeftOutFile } from '../run/events.ts';
+import type { SecretFinding } from '../ports/secrets.ts';
+import type { LeftOutFile, SecretPlace } from '../run/events.ts';
 import { type RunState, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
+import { pathsOf, policyOf, secretFound, secretsIn, withoutPaths } from './scan-secrets.ts';
 
-/** The wave's tree, pinned; gates look at it, and the checkpoint will be a commit of it. */
+/** In the journal; of a tree full of test data, for instance, the first ones say enough. */
+const MAX_SECRETS_RECORDED = 100;
+
+/**
+ * The wave's tree, pinned; gates look at it, and the checkpoint will be a commit of it.
+ * @throws OrchError ORCH_SECRET_FOUND for wave 0, from which nothing could be left out: the run would
+ *   begin on another tree than the one that is there
+ */
 export function sealWave(run: LiveRun, wave: number): void {
   run.task(`seal:${wave}`, async () => {
-    const { snapshot, commit } = await run.withIndex(() =>
-      pin(
-        run,
-        sealedRef(run.state.run, wave),
-        `orch: ${run.state.workflow.name} wave ${wave}, sealed`,
-      ),
-    );
+    const name = `orch: ${run.state.workflow.name} wave ${wave}, sealed`;
+    const pinned = await run.withIndex(() => pinScanned(run, sealedRef(run.state.run, wave), name));
+    const { commit, tree, snapshot, secrets, isRefused } = pinned;
+    if (isRefused && wave === 0) throw secretFound(secrets);
+    const refused = isRefused ? pathsOf(secrets) : [];
     return () =>
       run.record({
         type: 'wave.sealed',
         wave,
         commit,
-        tree: snapshot.tree,
-        left_out: leftOut(snapshot),
+        tree,
+        left_out: [...leftOut(snapshot), ...refused.map((path) => ({ path, reason: 'secret' }))],
+        ...(secrets.length > 0 && { secrets: placesOf(secrets) }),
+        ...(isRefused && { refused: true as const }),
       });
   });
 }
 
-/** @returns the commit that `ref` holds now */
+function placesOf(findings: readonly SecretFinding[]): SecretPlace[] {
+  return findings
+    .slice(0, MAX_SECRETS_RECORDED)
+    .map(({ path, line, rule }) => ({ path, line, rule }));
+}
+
+/**
+ * All of the work tree, secrets too: what a rollback is about to replace must be somewhere.
+ * @returns the commit that `ref` holds now
+ */
 export async function pinWorkTree(run: LiveRun, ref: string, message: string): Promise<Oid> {
-  const { commit } = await run.withIndex(() => pin(run, ref, message));
+  const { commit } = await run.withIndex(() => pin(run, ref, message, wholeTree));
   return commit;
 }
 
-async function pin(
-  run: LiveRun,
-  ref: string,
-  message: string,
-): Promise<{ snapshot: Snapshot; commit: Oid }> {
+/** What a failed attempt left, without what may not be committed; its wave says so when it is sealed. */
+export async function pinAttempt(run: LiveRun, ref: string, message: string): Promise<Oid> {
+  const { commit } = await run.withIndex(() => pinScanned(run, ref, message));
+  return commit;
+}
+
+interface Pinned {
+  readonly snapshot: Snapshot;
+  /** That of the snapshot, less what was refused. */
+  readonly tree: Oid;
+  readonly commit: Oid;
+}
+
+interface Scanned extends Pinned {
+  readonly secrets: readonly SecretFinding[];
+  /** They are not in the tree. */
+  readonly isRefused: boolean;
+}
+
+async function pinScanned(run: LiveRun, ref: string, message: string): Promise<Scanned> {
+  const before = run.state.checkpoints.at(-1)?.tree ?? run.state.base;
+  const { git } = run.parts;
+  let secrets: readonly SecretFinding[] = [];
+  let isRefused = false;
+  const pinned = await pin(run, ref, message, async ({ tree }, commitOf) => {
+    // The commit mostly waits for the disk; most trees hold no secret, and then it is the right one.
+    const [found, whole] = await Promise.all([secretsIn(run, git, before, tree), commitOf(tree)]);
+    secrets = found;
+    isRefused = found.length > 0 && policyOf(run) === 'refuse';
+    if (!isRefused) return { tree, commit: whole };
+    const rest = await withoutPaths(git, before, tree, pathsOf(found));
+    return { tree: rest, commit: await commitOf(rest) };
+  });
+  return { ...pinned, secrets, isRefused };
+}
+
+type Choose = (
+  snapshot: Snapshot,
+  commitOf: (tree: Oid) => Promise<Oid>,
+) => Promise<{ readonly tree: Oid; readonly commit: Oid }>;
+
+const wholeTree: Choose = async ({ tree }, commitOf) => ({ tree, commit: await commitOf(tree) });
+
+/** @param choose what of a snapshot is committed */
+async function pin(run: LiveRun, ref: string, message: string, choose: Choose): Promise<Pinned> {
   const { git, files } = run.parts;
   const parent = run.state.checkpoints.at(-1)?.commit ?? run.state.base;
+  const parents = parent === null ? [] : [parent];
   for (let attempt = 1; ; attempt++) {
     const snapshot = await takeSnapshot(run);
-    const commit = await git.commit({
-      tree: snapshot.tree,
-      parents: parent === null ? [] : [parent],
-      message,
-    });
+    const commitOf = (tree: Oid) => git.commit({ tree, parents, message });
+    const { tree, commit } = await choose(snapshot, commitOf);
     await git.updateRefs([{ ref, to: commit }]);
-    if (await git.isComplete(commit, parent === null ? [] : [parent])) return { snapshot, commit };
+    if (await git.isComplete(commit, parents)) return { snapshot, tree, commit };
     // A `git gc --prune=now` beside us took objects that the warm index believed written.
     run.parts.ports.files.remove(files.index);
     if (attempt === 3) {

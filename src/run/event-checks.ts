@@ -75,7 +75,14 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     commit: optional(orNull(oid)),
   }),
   'step.skipped': record({ ...wave, step: text, reason: text, detail: text }),
-  'wave.sealed': record({ ...wave, commit: oid, tree: oid, left_out: listOf(leftOut) }),
+  'wave.sealed': record({
+    ...wave,
+    commit: oid,
+    tree: oid,
+    left_out: listOf(leftOut),
+    secrets: optional(listOf(record({ path: text, line: count, rule: text }))),
+    refused: optional(flag),
+  }),
   'gate.started': record({ ...gate, slot }),
   'gate.finished': record({ ...gate, ...end }),
   'checkpoint.started': record({

@@ -13,6 +13,7 @@ import type {
   LeftOutFile,
   Resources,
   RunEndStatus,
+  SecretPlace,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -24,6 +25,7 @@ export type {
   LeftOutFile,
   Resources,
   RunEndStatus,
+  SecretPlace,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -154,7 +156,7 @@ export interface StepSkipped extends OfWave<'step.skipped'> {
   /** Id of the step. */
   readonly step: string;
   /**
-   * Its condition, its needs, a failure elsewhere, a gate, the workflow around it, an empty list, a
+   * Its condition, its needs, a failure elsewhere, a gate, a secret, the workflow around it, an empty list, a
    * cancellation. Journals from before there was `gate` say `fail_fast` then.
    */
   readonly reason:
@@ -162,6 +164,7 @@ export interface StepSkipped extends OfWave<'step.skipped'> {
     | 'needs'
     | 'fail_fast'
     | 'gate'
+    | 'secret'
     | 'parent'
     | 'empty_matrix'
     | 'cancelled';
@@ -175,6 +178,10 @@ export interface WaveSealed extends OfWave<'wave.sealed'> {
   readonly tree: Oid;
   /** What is not in the tree though git would add it. */
   readonly left_out: readonly LeftOutFile[];
+  /** New or changed text that looks like a secret; absent when nothing does. */
+  readonly secrets?: readonly SecretPlace[];
+  /** The secrets are not in the tree, and because of them the wave has failed. */
+  readonly refused?: true;
 }
 export interface GateStarted extends OfGate<'gate.started'> {
   /** The keeper that has it; absent when it failed before it had one. */

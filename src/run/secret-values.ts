@@ -79,6 +79,8 @@ export function redactorFor(
 ): Redactor {
   const written = [env, ...steps.map((step) => step.env), ...gates.map((gate) => gate.env)];
   // What holds an expression is no value yet; what it takes from the environment is known by there.
-  const values = written.flatMap((each) => Object.entries(each)).filter(([, v]) => !v.includes('${{'));
+  const values = written
+    .flatMap((each) => Object.entries(each))
+    .filter(([, v]) => !v.includes('${{'));
   return createRedactor(secretValues([...Object.entries(environment), ...values]));
 }

@@ -31,8 +31,18 @@ describe('createRedactor', () => {
     { name: 'the whole text', values: ['secret'], text: 'secret', result: '***' },
     { name: 'only the beginning of one', values: ['secret'], text: 'secre', result: 'secre' },
     { name: 'the longest one', values: ['secret', 'secret-2'], text: 'secret-2', result: '***' },
-    { name: 'one inside another', values: ['cre', 'secret'], text: 'secret cre', result: '*** ***' },
-    { name: 'overlapping ones as one', values: ['abcd', 'cdef'], text: 'xabcdefx', result: 'x***x' },
+    {
+      name: 'one inside another',
+      values: ['cre', 'secret'],
+      text: 'secret cre',
+      result: '*** ***',
+    },
+    {
+      name: 'overlapping ones as one',
+      values: ['abcd', 'cdef'],
+      text: 'xabcdefx',
+      result: 'x***x',
+    },
     { name: 'overlapping itself', values: ['aa'], text: 'baaab', result: 'b***b' },
     { name: 'a false start', values: ['aab'], text: 'aaab', result: 'a***' },
     { name: 'over several lines', values: ['one\ntwo'], text: '> one\ntwo\n', result: '> ***\n' },
@@ -61,7 +71,11 @@ describe('createRedactor', () => {
 });
 
 /** Few letters, so that values overlap, repeat and almost fit. */
-const letters = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'é'), minLength: 1, maxLength: 5 });
+const letters = fc.string({
+  unit: fc.constantFrom('a', 'b', 'c', 'é'),
+  minLength: 1,
+  maxLength: 5,
+});
 const values = fc.array(letters, { maxLength: 5 });
 const text = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'é', ' '), maxLength: 60 });
 const lengths = fc.array(fc.nat({ max: 7 }), { maxLength: 30 });
@@ -69,11 +83,17 @@ const lengths = fc.array(fc.nat({ max: 7 }), { maxLength: 30 });
 describe('whatever comes', () => {
   test('in any pieces the result is that of the whole', () => {
     fc.assert(
-      fc.property(values, fc.uint8Array({ max: 0x66 }), text, lengths, (sought, noise, more, cuts) => {
-        const whole = Buffer.concat([bytesOf(more), noise, bytesOf(more)]);
-        const expected = createRedactor(sought).redactBytes(whole);
-        expect([...inPieces(sought, whole, cuts)]).toEqual([...expected]);
-      }),
+      fc.property(
+        values,
+        fc.uint8Array({ max: 0x66 }),
+        text,
+        lengths,
+        (sought, noise, more, cuts) => {
+          const whole = Buffer.concat([bytesOf(more), noise, bytesOf(more)]);
+          const expected = createRedactor(sought).redactBytes(whole);
+          expect([...inPieces(sought, whole, cuts)]).toEqual([...expected]);
+        },
+      ),
     );
   });
 

@@ -5,7 +5,7 @@
  * objects is left to the two adapters, which therefore cannot disagree about ids.
  */
 import { createHash } from 'node:crypto';
-import type { Oid } from '../../ports/git.ts';
+import type { FileContent, Oid } from '../../ports/git.ts';
 import { type BytePath, toBytePath } from './byte-paths.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit';
@@ -67,11 +67,11 @@ export function formatTree(items: TreeItems): Buffer {
 
 /** A folder that an edit goes through: the old items, and what is to be done below. */
 interface EditedFolder {
-  readonly files: Map<BytePath, Uint8Array | null>;
+  readonly files: Map<BytePath, FileContent>;
   readonly folders: Map<BytePath, EditedFolder>;
 }
 
-function planEdits(files: ReadonlyMap<string, Uint8Array | null>): EditedFolder {
+function planEdits(files: ReadonlyMap<string, FileContent>): EditedFolder {
   const root: EditedFolder = { files: new Map(), folders: new Map() };
   for (const [path, content] of files) {
     const parts = toBytePath(path).split('/');
@@ -109,7 +109,7 @@ export function foldersToRead(files: ReadonlyMap<string, unknown>): BytePath[] {
  */
 export function editTree(
   readFolder: (folder: BytePath) => TreeItems | undefined,
-  files: ReadonlyMap<string, Uint8Array | null>,
+  files: ReadonlyMap<string, FileContent>,
   oidLength: number,
 ): GitObject[] {
   const blobs: GitObject[] = [];
@@ -119,6 +119,10 @@ export function editTree(
     for (const [name, content] of edits.files) {
       items.delete(name);
       if (content === null) continue;
+      if (!(content instanceof Uint8Array)) {
+        items.set(name, content);
+        continue;
+      }
       const blob = makeObject('blob', Buffer.from(content), oidLength);
       blobs.push(blob);
       items.set(name, { mode: FILE_MODE, oid: blob.oid });
