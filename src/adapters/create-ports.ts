@@ -5,6 +5,7 @@ import { createFiles } from './files/files.ts';
 import { describeGit } from './git/describe-git.ts';
 import { openGit } from './git/open-git.ts';
 import { createProcesses } from './processes/processes.ts';
+import { createSecretScanner } from './secrets.ts';
 import { createWorkTree } from './work-tree.ts';
 
 export function createPorts(): Ports {
@@ -12,6 +13,7 @@ export function createPorts(): Ports {
     clock: createClock(),
     files: createFiles(),
     processes: createProcesses(),
+    secrets: createSecretScanner(),
     openGit,
     describeGit,
     openWorkTree: createWorkTree,

@@ -9,6 +9,11 @@ interface ErrorCodeEntry {
 }
 
 export const ERROR_CODES = {
+  ORCH_SECRET_FOUND: {
+    exit: 'refused',
+    meaning:
+      'Uncommitted text looks like a secret, and `secrets: refuse` holds; nothing was started.',
+  },
   ORCH_STEPS_RUNNING: {
     exit: 'refused',
     meaning: 'Steps of an interrupted run still run in this work tree.',

@@ -15,6 +15,7 @@ import { boundOutput } from './bound-output.ts';
 import { isSaidToJob } from './job-environment.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
+import { redactOutput } from './redact-output.ts';
 
 export interface AttemptSpec {
   /** In the exit log. */
@@ -220,6 +221,7 @@ export class Attempts {
     const { clock, files } = this.#run.parts.ports;
     this.#live.delete(attempt.key);
     boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
+    redactOutput(files, attempt.folder, this.#run.redactor);
     const resources = this.#resources(attempt);
     if (attempt.keeper) this.#pool.giveBack(attempt.keeper);
     attempt.ended({

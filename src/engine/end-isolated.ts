@@ -35,7 +35,7 @@ export function endIsolated(
     const handed = readOutputs(run, node, attempt);
     let failure = failureOf(outcome) ?? (await missesEvidence(node, place, handed));
     const pin = place && (await pinStep(run, node, attempt, place));
-    failure ??= pin?.strayed;
+    failure ??= pin?.problem;
     const notKept =
       failure === undefined && place && cacheKey && handed.ok
         ? await saveStepEntry(run, place, node, cacheKey, handed.outputs)
@@ -89,12 +89,13 @@ export async function pinStep(
 }
 
 export function pinnedFields(
-  { commit, leftOut }: Pinned,
+  { commit, leftOut, secrets }: Pinned,
   ref: string,
-): Pick<StepFinished, 'ref' | 'commit' | 'left_out'> {
+): Pick<StepFinished, 'ref' | 'commit' | 'left_out' | 'secrets'> {
   return {
     ref: commit === null ? null : ref,
     commit,
     ...(leftOut.length > 0 && { left_out: leftOut }),
+    ...(secrets.length > 0 && { secrets }),
   };
 }

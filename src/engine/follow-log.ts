@@ -2,7 +2,8 @@
  * Reads what the attempts of a run have printed, once or for as long as somebody works on the run.
  * Following sleeps until the journal or an output file changes.
  */
-import type { FilesPort } from '../ports/files.ts';
+import type { Redactor, RedactStream } from '../base/redact.ts';
+import type { FilesPort, OpenFile } from '../ports/files.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { RunState } from '../run/state.ts';
 import { LineSplitter, type LogLine } from '../view/log-text.ts';
@@ -17,40 +18,60 @@ const PART_BYTES = 1 << 20;
 const LOOK_MS = 1_000;
 const STREAMS = ['out', 'err'] as const;
 
-/** One output file, read as it grows. */
-class Tail {
+/**
+ * One output file, read as it grows. It is held open: when the attempt ends and a copy without its
+ * secrets takes the place of the file, the old one is read to its end, and nothing is shown twice.
+ */
+class Tail implements Disposable {
   readonly #path: string;
+  readonly #redactor: Redactor;
   readonly #splitter = new LineSplitter();
+  #redacted: RedactStream;
+  #file: OpenFile | undefined;
   #offset = 0;
 
-  constructor(path: string) {
+  constructor(path: string, redactor: Redactor) {
     this.#path = path;
+    this.#redactor = redactor;
+    this.#redacted = redactor.stream();
   }
 
   read(files: FilesPort, line: (text: string) => void): void {
-    if ((files.size(this.#path) ?? 0) < this.#offset) this.#offset = 0; // It was cut: see max_log.
+    this.#file ??= files.openRead(this.#path);
+    if (this.#file === undefined) return;
+    if (this.#file.sizeBytes < this.#offset) {
+      this.#offset = 0; // It was cut: see max_log.
+      this.#redacted = this.#redactor.stream();
+    }
     for (;;) {
-      const bytes = files.readPart(this.#path, this.#offset, PART_BYTES);
-      if (bytes === undefined || bytes.length === 0) return;
+      const bytes = this.#file.read(this.#offset, PART_BYTES);
+      if (bytes.length === 0) return;
       this.#offset += bytes.length;
-      for (const text of this.#splitter.take(bytes)) line(text);
+      for (const text of this.#splitter.take(this.#redacted.push(bytes))) line(text);
     }
   }
 
   end(line: (text: string) => void): void {
+    for (const text of this.#splitter.take(this.#redacted.end())) line(text);
     for (const text of this.#splitter.end()) line(text);
+  }
+
+  [Symbol.dispose](): void {
+    this.#file?.close();
+    this.#file = undefined;
   }
 }
 
-/** All that the attempts have printed so far. */
+/** All that the attempts have printed so far. @param redactor takes out what this process knows to be secret */
 export function readLogs(
   files: FilesPort,
   sources: readonly LogSource[],
+  redactor: Redactor,
   show: (line: LogLine) => void,
 ): void {
   for (const origin of sources) {
     for (const stream of STREAMS) {
-      const tail = new Tail(`${origin.folder}/${stream}`);
+      using tail = new Tail(`${origin.folder}/${stream}`, redactor);
       const line = (text: string) => show({ origin, stream, text });
       tail.read(files, line);
       tail.end(line);
@@ -73,27 +94,29 @@ export async function followLogs(
   commonDir: string,
   run: string,
   selection: LogSelection,
+  redactor: Redactor,
   show: (line: LogLine) => void,
 ): Promise<RunState> {
   const files = runFiles(commonDir, run);
   using wakeUp = new WakeUp(ports);
   for (const folder of [files.folder, files.events]) wakeUp.watch(folder);
   const follower = new JournalFollower(ports.files, files);
-  const open = new Map<string, Followed>();
+  using open = new OpenLogs();
   const closed = new Set<string>();
   for (;;) {
     const isHeld = holderOf(ports, files) !== undefined; // Before the journal is read to its end.
-    const isNew = follower.read() > 0 || open.size === 0;
+    const isNew = follower.read() > 0 || open.logs.size === 0;
     const sources = isNew ? selectLogs(follower.state, files, selection) : undefined;
     for (const source of sources ?? []) {
       if (closed.has(source.folder)) continue;
-      if (!open.has(source.folder)) wakeUp.watch(source.folder);
-      open.set(source.folder, { source, tails: open.get(source.folder)?.tails ?? tailsOf(source) });
+      const known = open.logs.get(source.folder);
+      if (known === undefined) wakeUp.watch(source.folder);
+      open.logs.set(source.folder, { source, tails: known?.tails ?? tailsOf(source, redactor) });
     }
-    for (const { source, tails } of open.values()) {
+    for (const { source, tails } of open.logs.values()) {
       readTails(ports.files, source, tails, show, source.hasEnded || !isHeld);
       if (!source.hasEnded) continue;
-      open.delete(source.folder);
+      open.close(source.folder);
       closed.add(source.folder);
       wakeUp.unwatch(source.folder);
     }
@@ -102,8 +125,22 @@ export async function followLogs(
   }
 }
 
-function tailsOf({ folder }: LogSource): Map<LogLine['stream'], Tail> {
-  return new Map(STREAMS.map((stream) => [stream, new Tail(`${folder}/${stream}`)]));
+/** By folder. */
+class OpenLogs implements Disposable {
+  readonly logs = new Map<string, Followed>();
+
+  close(folder: string): void {
+    for (const tail of this.logs.get(folder)?.tails.values() ?? []) tail[Symbol.dispose]();
+    this.logs.delete(folder);
+  }
+
+  [Symbol.dispose](): void {
+    for (const folder of [...this.logs.keys()]) this.close(folder);
+  }
+}
+
+function tailsOf({ folder }: LogSource, redactor: Redactor): Map<LogLine['stream'], Tail> {
+  return new Map(STREAMS.map((stream) => [stream, new Tail(`${folder}/${stream}`, redactor)]));
 }
 
 function readTails(
@@ -121,12 +158,17 @@ function readTails(
 }
 
 /** The last lines of an output; empty when there is none. */
-export function lastLines(files: FilesPort, path: string, count: number): string[] {
+export function lastLines(
+  files: FilesPort,
+  path: string,
+  redactor: Redactor,
+  count: number,
+): string[] {
   const size = files.size(path) ?? 0;
   const from = Math.max(0, size - LAST_LINES_BYTES);
   const bytes = files.readPart(path, from, LAST_LINES_BYTES) ?? new Uint8Array();
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  if (from > 0) lines.shift(); // Most likely cut.
+  const lines = new TextDecoder().decode(redactor.redactBytes(bytes)).split('\n');
+  if (from > 0) lines.shift(); // Most likely cut, and with it a secret that may stand there.
   if (lines.at(-1) === '') lines.pop();
   return lines.slice(-count);
 }

@@ -81,6 +81,7 @@ const workflow = record({
   env: mapOf(text),
   pools: mapOf(amount),
   checkpoint: record({ retentionMs: amount, maxFileSizeBytes: amount }),
+  secrets: optional(oneOf('refuse', 'warn', 'allow')),
   steps: listOf(step),
   gates: listOf(gate),
 });

@@ -6,6 +6,7 @@
  * `flush` puts all events recorded since on disk with one sync; only then do the effects run that
  * were asked for with `afterwards`. Nothing outside ever happens before its event is durable.
  */
+import type { Redactor } from '../base/redact.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
@@ -13,6 +14,8 @@ import type { WorktreePool, WorktreeSettings } from '../ports/worktrees.ts';
 import { applyEvent } from '../run/apply-event.ts';
 import { moveAlarms } from '../run/clock-jump.ts';
 import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
+import { redactEvent } from '../run/redact-event.ts';
+import { redactorFor } from '../run/secret-values.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 import type { JournalWriter } from './journal.ts';
@@ -62,6 +65,8 @@ export class LiveRun {
   #wake: (() => void) | undefined;
   #indexQueue: Promise<unknown> = Promise.resolve();
   readonly #tasks = new Set<Promise<void>>();
+  /** Of the secrets that this process and the workflow's `env` know. */
+  readonly redactor: Redactor;
   readonly #startedAtMs: number;
   readonly #startedMonotonicMs: number;
   /** How far the wall clock has run ahead of the monotonic one since the start. */
@@ -70,6 +75,7 @@ export class LiveRun {
   constructor(parts: LiveRunParts) {
     this.parts = parts;
     this.state = parts.state;
+    this.redactor = redactorFor(parts.settings.environment, parts.state.workflow);
     this.#startedAtMs = Math.max(parts.ports.clock.now(), parts.state.atMs);
     this.#startedMonotonicMs = parts.ports.clock.monotonic();
   }
@@ -96,7 +102,9 @@ export class LiveRun {
       seq: this.state.seq + 1,
       at: new Date(atMs).toISOString(),
     };
-    const event: RunEvent = { ...stamp, ...body };
+    const said: RunEvent = { ...stamp, ...body };
+    // Before it is folded, so that a resume, which knows the journal alone, finds the same.
+    const event = this.redactor.isEmpty ? said : redactEvent(said, this.redactor);
     applyEvent(this.state, event);
     this.#recorded.push({ event, ended: countEnded(this.state) });
   }

@@ -12,6 +12,7 @@ import type { Failure, MergeFinished } from '../run/events.ts';
 import { type RunState, stepStateOf } from '../run/state.ts';
 import type { ConflictsSetting } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
+import { withoutPaths } from './scan-secrets.ts';
 import { retryOf } from './step-events.ts';
 
 const WITHOUT_SETTING: ConflictsSetting = { policy: 'fail', timeout: {} };
@@ -110,11 +111,9 @@ async function withoutRecords(
 ): Promise<{ readonly theirs: Oid; readonly leftOut: readonly string[] }> {
   const changes = (await git.diffTrees(base, commit)).filter(({ path }) => isRecord(path));
   if (changes.length === 0) return { theirs: commit, leftOut: [] };
-  const kept = new Map<string, Uint8Array | null>();
-  for (const { path, status } of changes)
-    kept.set(path, status === 'added' ? null : await git.readFile(base, path));
-  const theirs = await git.treeWithFiles((await git.readCommit(commit)).tree, kept);
-  return { theirs, leftOut: changes.map(({ path }) => path) };
+  const paths = changes.map(({ path }) => path);
+  const { tree } = await git.readCommit(commit);
+  return { theirs: await withoutPaths(git, base, tree, paths), leftOut: paths };
 }
 
 function isRecord(path: string): boolean {

@@ -14,7 +14,7 @@ import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts
 import type { LiveRun } from './live-run.ts';
 import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, userPlace } from './places.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
-import { pinWorkTree } from './seal-wave.ts';
+import { pinFailed } from './seal-wave.ts';
 import { failStep } from './settle-step.ts';
 import { withSetup } from './setup-script.ts';
 import { findStepEntry, type StepCacheKey, saveStepEntry } from './step-cache.ts';
@@ -206,7 +206,7 @@ function attemptFailed(
   run.task(`pin:${node.index}`, async () =>
     end({
       ref,
-      commit: await pinWorkTree(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
+      commit: await pinFailed(run, ref, `orch: ${node.id} attempt ${attempt} ${failure.kind}`),
     }),
   );
 }

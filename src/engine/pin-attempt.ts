@@ -4,11 +4,14 @@
  * hold is moved to the attempt's folder.
  */
 import type { Oid } from '../base/ids.ts';
-import type { LeftOut } from '../ports/git.ts';
-import type { Failure } from '../run/event-shapes.ts';
+import type { LeftOut, Snapshot } from '../ports/git.ts';
+import type { SecretFinding } from '../ports/secrets.ts';
+import type { Failure, LeftOutFile, SecretPlace } from '../run/event-shapes.ts';
+import { secretsText } from '../view/secrets-text.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Place } from './places.ts';
-import { commitComplete, leftOutFiles } from './seal-wave.ts';
+import { pathsOf, policyOf, secretsIn, withoutPaths } from './scan-secrets.ts';
+import { holdComplete, leftOutFiles, placesOf } from './seal-wave.ts';
 
 export interface PinRequest {
   readonly ref: string;
@@ -26,46 +29,90 @@ export interface PinRequest {
 export interface Pinned {
   /** Null when nothing was changed. */
   readonly commit: Oid | null;
-  readonly leftOut: ReturnType<typeof leftOutFiles>;
-  /** Its history does not begin where the attempt did, so it cannot be merged as its work. */
-  readonly strayed?: Failure;
+  readonly leftOut: readonly LeftOutFile[];
+  /** Places that look like secrets; with the policy `refuse` their files are left out. */
+  readonly secrets: readonly SecretPlace[];
+  /** Why it cannot be merged: its history does not begin where the attempt did, or it holds secrets. */
+  readonly problem?: Failure;
 }
 
-export async function pinAttempt(
-  run: LiveRun,
-  { git, root }: Place,
-  request: PinRequest,
-): Promise<Pinned> {
-  const { files } = run.parts.ports;
+export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
+  const { git } = place;
   const { base, also = [] } = request;
-  const index = `${git.repository.gitDir}/orch-index`;
   const head = (await git.head()).oid;
-  const hasMoved = head !== null && head !== base;
-  const strayed = hasMoved && !(await git.isAncestor(base, head)) ? strayedFrom(base, head) : null;
+  const own = head === null || head === base ? [] : [head];
   const baseTree = (await git.readCommit(base)).tree;
-  let leftOut: readonly LeftOut[] = [];
-  const commit = await commitComplete(run, request.ref, async () => {
-    files.remove(index); // Begun from the worktree's own index, which knows files added by force.
-    const snapshot = await git.snapshot({
-      index,
-      exclude: [],
-      maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
-    });
-    leftOut = snapshot.leftOut;
-    if (!hasMoved && !request.evenUnchanged && snapshot.tree === baseTree) return undefined;
-    const parents = [base, ...also, ...(hasMoved ? [head] : [])];
-    return { tree: snapshot.tree, parents, message: request.message };
+  let left: Left = { tree: baseTree, leftOut: [], secrets: [], refused: [] };
+  const commit = await holdComplete(run, request.ref, async () => {
+    const { tree, leftOut } = await snapshotOf(run, place);
+    left = await withoutSecrets(run, place, baseTree, tree, leftOut);
+    if (own.length === 0 && !request.evenUnchanged && tree === baseTree) return undefined;
+    const parents = [base, ...also, ...own];
+    return {
+      commit: await git.commit({ tree: left.tree, parents, message: request.message }),
+      parents,
+    };
   });
-  for (const { path } of leftOut)
-    files.move(`${root}/${path}`, `${request.folder}/left-out/${path}`);
+  keepAside(run, place, request.folder, left);
+  const problem = (await strayed(place, base, own[0])) ?? secretFailure(left);
   return {
     commit,
-    leftOut: leftOutFiles(leftOut),
-    ...(strayed !== null && { strayed }),
+    leftOut: [
+      ...leftOutFiles(left.leftOut),
+      ...left.refused.map((path) => ({ path, reason: 'secret' })),
+    ],
+    secrets: placesOf(left.secrets),
+    ...(problem && { problem }),
   };
 }
 
-function strayedFrom(base: Oid, head: Oid): Failure {
+interface Left {
+  readonly tree: Oid;
+  readonly leftOut: readonly LeftOut[];
+  readonly secrets: readonly SecretFinding[];
+  /** Files that are not in the tree because of `secrets`. */
+  readonly refused: readonly string[];
+}
+
+async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
+  const index = `${git.repository.gitDir}/orch-index`;
+  // Begun anew from the worktree's own index, which knows files added by force.
+  run.parts.ports.files.remove(index);
+  const { maxFileSizeBytes } = run.state.workflow.checkpoint;
+  return await git.snapshot({ index, exclude: [], maxFileSizeBytes });
+}
+
+async function withoutSecrets(
+  run: LiveRun,
+  { git }: Place,
+  baseTree: Oid,
+  tree: Oid,
+  leftOut: readonly LeftOut[],
+): Promise<Left> {
+  const secrets = await secretsIn(run, git, baseTree, tree);
+  const refused = policyOf(run) === 'refuse' ? pathsOf(secrets) : [];
+  const kept = refused.length === 0 ? tree : await withoutPaths(git, baseTree, tree, refused);
+  return { tree: kept, leftOut, secrets, refused };
+}
+
+/** The worktree is used again, and everything in it that no commit holds is deleted then. */
+function keepAside(run: LiveRun, { root }: Place, folder: string, left: Left): void {
+  const { files } = run.parts.ports;
+  for (const path of [...left.leftOut.map((file) => file.path), ...left.refused])
+    files.move(`${root}/${path}`, `${folder}/left-out/${path}`);
+}
+
+async function strayed(
+  { git }: Place,
+  base: Oid,
+  head: Oid | undefined,
+): Promise<Failure | undefined> {
+  if (head === undefined || (await git.isAncestor(base, head))) return undefined;
   const message = `it was begun on ${base.slice(0, 12)} and left its worktree at ${head.slice(0, 12)}, which does not come from there`;
   return { kind: 'base', message };
+}
+
+function secretFailure({ secrets, refused }: Left): Failure | undefined {
+  if (refused.length === 0) return undefined;
+  return { kind: 'secret', message: `it left what looks like a secret: ${secretsText(secrets)}` };
 }

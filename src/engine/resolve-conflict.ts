@@ -211,7 +211,7 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
         folder,
         evenUnchanged: true,
       }));
-    failure ??= pin?.strayed;
+    failure ??= pin?.problem;
     const commit = pin?.commit ?? undefined;
     return () => {
       run.busy.delete(`stop:${node.index}`);

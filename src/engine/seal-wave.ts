@@ -2,30 +2,42 @@
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, mergedRef, sealedRef } from '../checkpoint/layout.ts';
-import type { CommitRequest, LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
-import type { LeftOutFile } from '../run/events.ts';
+import type { LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
+import type { SecretFinding } from '../ports/secrets.ts';
+import type { LeftOutFile, SecretPlace } from '../run/events.ts';
 import { isIsolated, type RunState, stepStateOf, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
+import { pathsOf, policyOf, secretFound, secretsIn, withoutPaths } from './scan-secrets.ts';
 
-/** The wave's tree, pinned; gates look at it, and the checkpoint will be a commit of it. */
+/** In the journal; of a tree full of test data, for instance, the first ones say enough. */
+const MAX_SECRETS_RECORDED = 100;
+
+/**
+ * The wave's tree, pinned; gates look at it, and the checkpoint will be a commit of it.
+ * @throws OrchError ORCH_SECRET_FOUND for wave 0, from which nothing could be left out: the run would
+ *   begin on another tree than the one that is there
+ */
 export function sealWave(run: LiveRun, wave: number): void {
   if (wave > 0 && isIsolated(run.state)) return sealTip(run, wave);
   run.task(`seal:${wave}`, async () => {
-    const { snapshot, commit } = await run.withIndex(() =>
-      pin(
-        run,
-        sealedRef(run.state.run, wave),
-        `orch: ${run.state.workflow.name} wave ${wave}, sealed`,
-      ),
-    );
+    const name = `orch: ${run.state.workflow.name} wave ${wave}, sealed`;
+    const pinned = await run.withIndex(() => pinScanned(run, sealedRef(run.state.run, wave), name));
+    const { commit, tree, snapshot, secrets, isRefused } = pinned;
+    if (isRefused && wave === 0) throw secretFound(secrets);
+    const refused = isRefused ? pathsOf(secrets) : [];
     if (isIsolated(run.state)) await beginTip(run, commit);
     return () =>
       run.record({
         type: 'wave.sealed',
         wave,
         commit,
-        tree: snapshot.tree,
-        left_out: leftOutFiles(snapshot.leftOut),
+        tree,
+        left_out: [
+          ...leftOutFiles(snapshot.leftOut),
+          ...refused.map((path) => ({ path, reason: 'secret' })),
+        ],
+        ...(secrets.length > 0 && { secrets: placesOf(secrets) }),
+        ...(isRefused && { refused: true as const }),
       });
   });
 }
@@ -50,45 +62,97 @@ function sealTip(run: LiveRun, wave: number): void {
   });
 }
 
-/** @returns the commit that `ref` holds now */
-export async function pinWorkTree(run: LiveRun, ref: string, message: string): Promise<Oid> {
-  const { commit } = await run.withIndex(() => pin(run, ref, message));
-  return commit;
-}
-
-async function pin(
-  run: LiveRun,
-  ref: string,
-  message: string,
-): Promise<{ snapshot: Snapshot; commit: Oid }> {
-  const parent = run.state.checkpoints.at(-1)?.commit ?? run.state.base;
-  let snapshot: Snapshot | undefined;
-  const commit = await commitComplete(run, ref, async () => {
-    // A `git gc --prune=now` beside us took objects that the warm index believed written.
-    if (snapshot !== undefined) run.parts.ports.files.remove(run.parts.files.index);
-    snapshot = await takeSnapshot(run);
-    return { tree: snapshot.tree, parents: parent === null ? [] : [parent], message };
-  });
-  if (snapshot === undefined || commit === null) throw new Error('no snapshot was taken');
-  return { snapshot, commit };
+export function placesOf(findings: readonly SecretFinding[]): SecretPlace[] {
+  return findings
+    .slice(0, MAX_SECRETS_RECORDED)
+    .map(({ path, line, rule }) => ({ path, line, rule }));
 }
 
 /**
- * Commits what `build` gives and lets a ref hold it; builds again when objects have vanished meanwhile.
+ * All of the work tree, secrets too: what a rollback is about to replace must be somewhere.
+ * @returns the commit that `ref` holds now
+ */
+export async function pinWorkTree(run: LiveRun, ref: string, message: string): Promise<Oid> {
+  const { commit } = await run.withIndex(() => pin(run, ref, message, wholeTree));
+  return commit;
+}
+
+/** What a failed attempt left, without what may not be committed; its wave says so when it is sealed. */
+export async function pinFailed(run: LiveRun, ref: string, message: string): Promise<Oid> {
+  const { commit } = await run.withIndex(() => pinScanned(run, ref, message));
+  return commit;
+}
+
+interface Pinned {
+  readonly snapshot: Snapshot;
+  /** That of the snapshot, less what was refused. */
+  readonly tree: Oid;
+  readonly commit: Oid;
+}
+
+interface Scanned extends Pinned {
+  readonly secrets: readonly SecretFinding[];
+  /** They are not in the tree. */
+  readonly isRefused: boolean;
+}
+
+async function pinScanned(run: LiveRun, ref: string, message: string): Promise<Scanned> {
+  const before = run.state.checkpoints.at(-1)?.tree ?? run.state.base;
+  const { git } = run.parts;
+  let secrets: readonly SecretFinding[] = [];
+  let isRefused = false;
+  const pinned = await pin(run, ref, message, async ({ tree }, commitOf) => {
+    // The commit mostly waits for the disk; most trees hold no secret, and then it is the right one.
+    const [found, whole] = await Promise.all([secretsIn(run, git, before, tree), commitOf(tree)]);
+    secrets = found;
+    isRefused = found.length > 0 && policyOf(run) === 'refuse';
+    if (!isRefused) return { tree, commit: whole };
+    const rest = await withoutPaths(git, before, tree, pathsOf(found));
+    return { tree: rest, commit: await commitOf(rest) };
+  });
+  return { ...pinned, secrets, isRefused };
+}
+
+type Choose = (
+  snapshot: Snapshot,
+  commitOf: (tree: Oid) => Promise<Oid>,
+) => Promise<{ readonly tree: Oid; readonly commit: Oid }>;
+
+const wholeTree: Choose = async ({ tree }, commitOf) => ({ tree, commit: await commitOf(tree) });
+
+/** @param choose what of a snapshot is committed */
+async function pin(run: LiveRun, ref: string, message: string, choose: Choose): Promise<Pinned> {
+  const { git } = run.parts;
+  const parent = run.state.checkpoints.at(-1)?.commit ?? run.state.base;
+  const parents = parent === null ? [] : [parent];
+  let pinned: Pinned | undefined;
+  await holdComplete(run, ref, async () => {
+    // A `git gc --prune=now` beside us took objects that the warm index believed written.
+    if (pinned !== undefined) run.parts.ports.files.remove(run.parts.files.index);
+    const snapshot = await takeSnapshot(run);
+    const commitOf = (tree: Oid) => git.commit({ tree, parents, message });
+    pinned = { snapshot, ...(await choose(snapshot, commitOf)) };
+    return { commit: pinned.commit, parents };
+  });
+  if (pinned === undefined) throw new Error('no snapshot was taken');
+  return pinned;
+}
+
+/**
+ * Lets a ref hold the commit that `build` makes; has it made again when objects have vanished meanwhile.
  * @returns null when there was nothing to commit
  */
-export async function commitComplete(
+export async function holdComplete(
   run: LiveRun,
   ref: string,
-  build: () => Promise<CommitRequest | undefined>,
+  build: () => Promise<{ readonly commit: Oid; readonly parents: readonly Oid[] } | undefined>,
 ): Promise<Oid | null> {
   const { git } = run.parts;
   for (let attempt = 1; ; attempt++) {
-    const request = await build();
-    if (request === undefined) return null;
-    const commit = await git.commit(request);
-    await git.updateRefs([{ ref, to: commit }]);
-    if (await git.isComplete(commit, request.parents)) return commit;
+    const built = await build();
+    if (built === undefined) return null;
+    await git.updateRefs([{ ref, to: built.commit }]);
+    if (await git.isComplete(built.commit, built.parents)) return built.commit;
     if (attempt === 3) {
       throw new OrchError(
         'ORCH_SNAPSHOT_INCOMPLETE',

@@ -4,6 +4,7 @@
  */
 import { OrchError } from '../base/errors.ts';
 import { makeRunId } from '../base/ids.ts';
+import { committedFolder } from '../checkpoint/layout.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { GitPort } from '../ports/git.ts';
@@ -19,6 +20,7 @@ import { acquireLock, type Lock } from './lock.ts';
 import { notePlace } from './place-of-run.ts';
 import { openPool } from './places.ts';
 import { type RunFiles, runFiles } from './run-files.ts';
+import { findSecrets, secretFound, secretsPolicy } from './scan-secrets.ts';
 import { lockWorkTree, noteRunOfWorkTree } from './work-tree-lock.ts';
 
 export interface RunRequest {
@@ -56,6 +58,7 @@ export async function startRun(
     : lockWorkTree(ports, git.repository, `run ${request.workflow.name}`);
   const frozen = await freeze(ports, git, request);
   const files = runFiles(git.repository.commonDir, frozen.run);
+  await refuseSecrets(ports, git, frozen, files);
   using lock = lockRun(ports, files, 0);
   const run = new LiveRun({
     ports,
@@ -123,6 +126,22 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     const frozen: Frozen = { ...rest, run };
     if (ports.files.createExclusive(files.frozen, encodeFrozen(frozen))) return frozen;
   }
+}
+
+/** Before the run is known to anybody: what may not be committed would be in its first checkpoint. */
+async function refuseSecrets(
+  ports: Ports,
+  git: GitPort,
+  { run, workflow, commit_to, base }: Frozen,
+  { index, folder }: RunFiles,
+): Promise<void> {
+  if (secretsPolicy(workflow, commit_to) !== 'refuse') return;
+  const { maxFileSizeBytes } = workflow.checkpoint;
+  const { tree } = await git.snapshot({ index, exclude: [committedFolder(run)], maxFileSizeBytes });
+  const findings = await findSecrets(ports.secrets, git, base, tree);
+  if (findings.length === 0) return;
+  ports.files.remove(folder);
+  throw secretFound(findings);
 }
 
 function makeRunFolders(store: FilesPort, files: RunFiles): void {

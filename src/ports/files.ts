@@ -10,6 +10,14 @@ export interface AppendFile {
   close(): void;
 }
 
+/** A file that is read as it was opened, even when another one has taken its place. */
+export interface OpenFile {
+  readonly sizeBytes: number;
+  /** At most `maxBytes`; empty behind the end. */
+  read(offset: number, maxBytes: number): Uint8Array;
+  close(): void;
+}
+
 export interface FilesPort {
   /** Undefined when there is no such file. @throws OrchError ORCH_SYSTEM when it is no plain one */
   read(path: string): Uint8Array | undefined;
@@ -23,6 +31,8 @@ export interface FilesPort {
   ): { readonly bytes: Uint8Array } | { readonly problem: string } | undefined;
   /** What stands from `offset` on, at most `maxBytes` of it; empty behind the end. */
   readPart(path: string, offset: number, maxBytes: number): Uint8Array | undefined;
+  /** Undefined when there is no such file. @throws OrchError ORCH_SYSTEM when it is no plain one */
+  openRead(path: string): OpenFile | undefined;
   exists(path: string): boolean;
   /** Bytes; undefined when there is no such file. */
   size(path: string): number | undefined;
@@ -37,6 +47,8 @@ export interface FilesPort {
   makeFolder(path: string): void;
   /** Temporary name, fsync, rename, fsync of the folder: whole or not at all, durable. */
   replace(path: string, bytes: Uint8Array | string): void;
+  /** As `replace`, for what comes in parts, which may be read from the old file. */
+  rewrite(path: string, parts: Iterable<Uint8Array>): void;
   /** As `replace`, but false when the path is taken: of two processes exactly one gets true. */
   createExclusive(path: string, bytes: Uint8Array | string): boolean;
   /** Opens or makes; a new file's name is durable when this returns. */

@@ -32,6 +32,8 @@ export type LeftOutReason =
   | 'nested_repository'
   | 'newly_unignored'
   | 'unreadable'
+  /** Its new content looks like a secret (`secrets: refuse`); the path is as in the checkpoint before. */
+  | 'secret'
   /** The user has told git not to look at it (`update-index`, a sparse checkout), and it is there. */
   | 'assume_unchanged'
   | 'skip_worktree';
@@ -76,6 +78,9 @@ export interface RefUpdate {
   /** What the ref must be now: null, it must not exist; undefined, anything. */
   readonly from?: Oid | null;
 }
+
+/** What a path of a tree is to hold: bytes, as an ordinary file; an object that is there; or nothing. */
+export type FileContent = Uint8Array | { readonly mode: string; readonly oid: Oid } | null;
 
 export interface Commit {
   readonly oid: Oid;
@@ -157,7 +162,7 @@ export interface GitPort {
    */
   snapshot(request: SnapshotRequest): Promise<Snapshot>;
   /** The same tree with some files replaced or (null) removed. */
-  treeWithFiles(tree: Oid, files: ReadonlyMap<string, Uint8Array | null>): Promise<Oid>;
+  treeWithFiles(tree: Oid, files: ReadonlyMap<string, FileContent>): Promise<Oid>;
   emptyTree(): Promise<Oid>;
   /** A tree of these files of the work tree alone, ignored or not, with their modes. */
   treeOfPaths(paths: readonly string[]): Promise<Oid>;
@@ -178,6 +183,8 @@ export interface GitPort {
   /** Files below a path ('' for all), recursively. */
   listFiles(revision: Oid, path: string): Promise<TreeEntry[]>;
   diffTrees(from: Oid, to: Oid): Promise<Change[]>;
+  /** Contents of blobs by id; those with more than `maxBytes`, or gone, are left out. */
+  readBlobs(oids: readonly Oid[], maxBytes: number): Promise<Map<Oid, Uint8Array>>;
   /** A unified diff for people. */
   diffText(
     from: Oid,

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { FilesPort } from './files.ts';
 import type { GitDescription, GitPort } from './git.ts';
 import type { ProcessPort } from './processes.ts';
+import type { SecretScanner } from './secrets.ts';
 import type { WorkTreePort } from './work-tree.ts';
 import type { WorktreePool, WorktreeSettings } from './worktrees.ts';
 
@@ -13,6 +14,7 @@ export interface Ports {
   readonly clock: Clock;
   readonly files: FilesPort;
   readonly processes: ProcessPort;
+  readonly secrets: SecretScanner;
   /**
    * Opens the repository that holds a folder; the git program where there is one, else the embedded git.
    * @param directory absolute path of any folder in the work tree

@@ -19,6 +19,7 @@ import type {
   StepSkipped,
   StepStarted,
   StepWaiting,
+  WaveSealed,
 } from './events.ts';
 import { expectNext, expectStep, expectWave, misfit } from './expect-event.ts';
 import { hasFailedGate } from './judge.ts';
@@ -44,6 +45,7 @@ import {
   nodeOf,
   type RunState,
   stepStateOf,
+  type WaveState,
   waveOf,
 } from './state.ts';
 
@@ -85,12 +87,7 @@ export function applyEvent(state: RunState, event: RunEvent): void {
     case 'step.skipped':
       return skipStep(state, event);
     case 'wave.sealed':
-      expectWave(state, event, 'open');
-      waveOf(state, event.wave).status = 'sealed';
-      waveOf(state, event.wave).sealed = { commit: event.commit, tree: event.tree, seq: event.seq };
-      waveOf(state, event.wave).leftOut = event.left_out;
-      if (event.wave === 0) state.tip = { commit: event.commit, tree: event.tree };
-      return;
+      return sealWave(state, event);
     case 'gate.started':
       return startGate(state, event);
     case 'gate.finished':
@@ -291,6 +288,26 @@ function skipStep(state: RunState, event: StepSkipped): void {
   endStep(state, node.index);
 }
 
+function sealWave(state: RunState, event: WaveSealed): void {
+  expectWave(state, event, 'open');
+  const wave = waveOf(state, event.wave);
+  wave.status = 'sealed';
+  wave.sealed = { commit: event.commit, tree: event.tree, seq: state.seq };
+  if (event.wave === 0) state.tip = { commit: event.commit, tree: event.tree };
+  wave.leftOut = event.left_out;
+  if (event.secrets) wave.secrets = event.secrets;
+  if (!event.refused) return;
+  wave.refused = true;
+  failWave(state, wave);
+}
+
+/** Nothing can make it good: as after a failed gate, only clean-up is started any more. */
+function failWave(state: RunState, wave: WaveState): void {
+  wave.failed = true;
+  state.failing = true;
+  state.gateFailed = true;
+}
+
 function startGate(state: RunState, event: GateStarted): void {
   const gate = gateOf(state, event.wave, event.gate);
   if (gate.status !== 'pending') throw misfit(event, `the gate is ${gate.status}`);
@@ -314,10 +331,7 @@ function finishGate(state: RunState, event: GateFinished & { readonly at: string
   gate.status = again ? 'pending' : event.status;
   if (event.retry_at !== undefined) gate.retryAtMs = Date.parse(event.retry_at);
   const wave = waveOf(state, event.wave);
-  if (!hasFailedGate(wave)) return;
-  wave.failed = true;
-  state.failing = true;
-  state.gateFailed = true;
+  if (hasFailedGate(wave)) failWave(state, wave);
 }
 
 function startCheckpoint(state: RunState, event: CheckpointStarted): void {

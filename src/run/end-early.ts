@@ -54,7 +54,10 @@ function reasonToStop(state: RunState, interrupt: string | undefined): Failure |
   if (state.cancelled) return { kind: 'cancelled', message: 'the run was cancelled' };
   if (isFailingFast(state)) {
     const { reason, detail } = whyFailingFast(state);
-    return { kind: 'cancelled', message: reason === 'gate' ? detail : `${detail} (fail_fast)` };
+    return {
+      kind: 'cancelled',
+      message: reason !== 'fail_fast' ? detail : `${detail} (fail_fast)`,
+    };
   }
   return undefined;
 }

@@ -39,6 +39,7 @@ const end = {
 const how = oneOf('merge', 'squash', 'ff');
 const resources = record({ cpu_s: amount, max_rss_bytes: orNull(amount) });
 const usage = record({ usd: amount, input_tokens: amount, output_tokens: amount });
+const secretPlace = record({ path: text, line: count, rule: text });
 const side = orNull(record({ mode: text, oid }));
 const conflict = record({ path: text, base: side, ours: side, theirs: side, message: text });
 const leftOut = record({ path: text, reason: text, size_bytes: optional(amount) });
@@ -82,6 +83,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     ref: optional(orNull(ref)),
     commit: optional(orNull(oid)),
     left_out: optional(listOf(leftOut)),
+    secrets: optional(listOf(secretPlace)),
   }),
   'merge.started': record({ ...attempt, commit: oid, base: oid, onto: oid }),
   'merge.finished': record({
@@ -117,7 +119,14 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
   }),
   'merge.probe': record({ ...attempt, other: orNull(text), files: listOf(text) }),
   'step.skipped': record({ ...wave, step: text, reason: text, detail: text }),
-  'wave.sealed': record({ ...wave, commit: oid, tree: oid, left_out: listOf(leftOut) }),
+  'wave.sealed': record({
+    ...wave,
+    commit: oid,
+    tree: oid,
+    left_out: listOf(leftOut),
+    secrets: optional(listOf(secretPlace)),
+    refused: optional(flag),
+  }),
   'gate.started': record({ ...gate, slot, worktree: optional(count) }),
   'gate.finished': record({ ...gate, ...end }),
   'checkpoint.started': record({

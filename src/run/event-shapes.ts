@@ -19,6 +19,7 @@ export type FailureKind =
   | 'cancelled'
   | 'conflict'
   | 'base'
+  | 'secret'
   | 'child';
 
 export interface Failure {
@@ -70,10 +71,20 @@ export interface ConflictFile {
   readonly message: string;
 }
 
+/** A place in a file of the work tree that looks like a secret. */
+export interface SecretPlace {
+  /** From the top of the work tree. */
+  readonly path: string;
+  /** From 1. */
+  readonly line: number;
+  /** The rule that found it: `aws`, `privatekey`, `github`. */
+  readonly rule: string;
+}
+
 export interface LeftOutFile {
   /** From the top of the work tree. */
   readonly path: string;
-  /** `too_large`, `nested_repository`, `newly_unignored`, `assume_unchanged`, `skip_worktree` or `unreadable`. */
+  /** `too_large`, `nested_repository`, `newly_unignored`, `secret`, `assume_unchanged`, `skip_worktree` or `unreadable`. */
   readonly reason: string;
   readonly size_bytes?: number;
 }

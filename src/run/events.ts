@@ -14,6 +14,7 @@ import type {
   LeftOutFile,
   Resources,
   RunEndStatus,
+  SecretPlace,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -27,6 +28,7 @@ export type {
   LeftOutFile,
   Resources,
   RunEndStatus,
+  SecretPlace,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -159,6 +161,8 @@ export interface StepFinished extends OfAttempt<'step.finished'> {
   readonly commit?: Oid | null;
   /** Files of an isolated attempt that `commit` does not hold; they were moved to the attempt's folder. */
   readonly left_out?: readonly LeftOutFile[];
+  /** Places in what an isolated attempt left that look like secrets. */
+  readonly secrets?: readonly SecretPlace[];
   /** ISO 8601; there will be another attempt then. */
   readonly retry_at?: string;
 }
@@ -233,7 +237,7 @@ export interface StepSkipped extends OfWave<'step.skipped'> {
   /** Id of the step. */
   readonly step: string;
   /**
-   * Its condition, its needs, a failure elsewhere, a gate, the workflow around it, an empty list, a
+   * Its condition, its needs, a failure elsewhere, a gate, a secret, the workflow around it, an empty list, a
    * cancellation. Journals from before there was `gate` say `fail_fast` then.
    */
   readonly reason:
@@ -241,6 +245,7 @@ export interface StepSkipped extends OfWave<'step.skipped'> {
     | 'needs'
     | 'fail_fast'
     | 'gate'
+    | 'secret'
     | 'parent'
     | 'empty_matrix'
     | 'cancelled';
@@ -254,6 +259,10 @@ export interface WaveSealed extends OfWave<'wave.sealed'> {
   readonly tree: Oid;
   /** What is not in the tree though git would add it. */
   readonly left_out: readonly LeftOutFile[];
+  /** New or changed text that looks like a secret; absent when nothing does. */
+  readonly secrets?: readonly SecretPlace[];
+  /** The secrets are not in the tree, and because of them the wave has failed. */
+  readonly refused?: true;
 }
 export interface GateStarted extends OfGate<'gate.started'> {
   /** The keeper that has it; absent when it failed before it had one. */

@@ -110,12 +110,14 @@ export function isFailingFast(state: RunState): boolean {
   return state.gateFailed || (state.failing && state.workflow.failFast);
 }
 
-/** A failed gate ends the run whatever `fail_fast` says. */
+/** A failed gate or a secret ends the run whatever `fail_fast` says. */
 export function whyFailingFast(state: RunState): {
-  readonly reason: 'gate' | 'fail_fast';
+  readonly reason: 'gate' | 'secret' | 'fail_fast';
   readonly detail: string;
 } {
   if (!state.gateFailed) return { reason: 'fail_fast', detail: 'another step failed' };
+  const refused = state.waves.findIndex((wave) => wave.refused);
+  if (refused !== -1) return { reason: 'secret', detail: `wave ${refused} holds a secret` };
   const wave = state.waves.findIndex(hasFailedGate);
   const failed = state.waves[wave]?.gates.filter(({ status }) => status !== 'passed') ?? [];
   const names = failed.map(({ name }) => name);

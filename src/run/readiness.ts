@@ -103,7 +103,7 @@ function resetDerived(state: RunState): void {
   state.leaves = 0;
   for (const wave of state.waves) {
     wave.open = 0;
-    wave.failed = hasFailedGate(wave);
+    wave.failed = hasFailedGate(wave) || wave.refused === true;
   }
   state.gateFailed = state.waves.some((wave) => wave.failed);
   state.failing = state.gateFailed;

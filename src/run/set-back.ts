@@ -132,6 +132,8 @@ function reopenWave(state: RunState, index: number, isFresh = true): void {
   wave.status = 'open';
   wave.behind = false;
   delete wave.sealed;
+  delete wave.secrets;
+  delete wave.refused;
   delete wave.endedAt;
   for (const gate of wave.gates) {
     gate.status = 'pending';

@@ -17,6 +17,7 @@ import type {
   Failure,
   LeftOutFile,
   RunEndStatus,
+  SecretPlace,
   StepEndStatus,
 } from './events.ts';
 
@@ -120,6 +121,10 @@ export interface WaveState {
   sealed?: { readonly commit: Oid; readonly tree: Oid; readonly seq: number };
   /** Files that its checkpoint does not hold. */
   leftOut?: readonly LeftOutFile[];
+  /** What looks like a secret in what it changed. */
+  secrets?: readonly SecretPlace[];
+  /** Because of `secrets` it has failed; its tree holds none of them. */
+  refused?: true;
   gates: GateState[];
   startedAt?: string;
   endedAt?: string;
@@ -190,7 +195,7 @@ export interface RunState {
   leaves: number;
   /** A step failed for good, or a gate did. */
   failing: boolean;
-  /** The gates of a wave have ended and not all passed: nothing but clean-up is started any more. */
+  /** The gates of a wave have ended and not all passed, or it holds a secret: nothing but clean-up is started any more. */
   gateFailed: boolean;
   cancelled: boolean;
   readonly keepers: Map<number, KeeperRecord>;

@@ -1,7 +1,7 @@
 /** How a run stands, as the JSON that scripts read: the last line of `run --json`, and `show --json`. */
 import type { Oid } from '../base/ids.ts';
 import { isLeaf } from '../plan/graph.ts';
-import type { CacheUse, Failure, LeftOutFile } from './events.ts';
+import type { CacheUse, Failure, LeftOutFile, SecretPlace } from './events.ts';
 import type { Attempt, Checkpoint, RunState } from './state.ts';
 
 export interface RunSummary {
@@ -31,6 +31,8 @@ export interface RunSummary {
   readonly gates_left_out: readonly string[];
   /** Files that the checkpoints do not hold, each once. */
   readonly left_out: readonly LeftOutFile[];
+  /** What looks like a secret; in the checkpoints, unless its wave was refused because of it. */
+  readonly secrets: readonly FoundSecret[];
   /** Ref of what `on_failure: rollback` replaced; null when nothing was taken back. */
   readonly rescue: string | null;
   /** The wave in which the run ended early, and the ref of its tree, which is in no checkpoint. */
@@ -65,6 +67,7 @@ export function summarise(
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
     left_out: leftOutFiles(state),
+    secrets: foundSecrets(state),
     rescue: state.wentBack ? (state.lastRescue ?? null) : null,
     left_wave: leftWave(state, sealedRef),
   };
@@ -82,6 +85,18 @@ export function leftOutFiles(state: RunState): LeftOutFile[] {
   for (const { leftOut } of state.waves)
     for (const file of leftOut ?? []) if (!files.has(file.path)) files.set(file.path, file);
   return [...files.values()];
+}
+
+export interface FoundSecret extends SecretPlace {
+  readonly wave: number;
+  /** It is in no checkpoint, and the wave has failed. */
+  readonly refused: boolean;
+}
+
+export function foundSecrets(state: RunState): FoundSecret[] {
+  return state.waves.flatMap(({ secrets = [], refused = false }, wave) =>
+    secrets.map((place) => ({ wave, ...place, refused })),
+  );
 }
 
 function leftWave(

@@ -1,9 +1,10 @@
 /** One event as one plain line, for logs and for terminals that cannot redraw. */
 import { plural, stripControl } from '../base/text.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
-import type { RunEvent, StepFinished } from '../run/events.ts';
+import type { RunEvent, StepFinished, WaveSealed } from '../run/events.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import { leftOutText } from './left-out-text.ts';
+import { SECRET_REMEDY, secretsText } from './secrets-text.ts';
 import { durationText } from './time-text.ts';
 
 /**
@@ -40,9 +41,7 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
       return `  gate   ${event.gate} ${event.status}${why}, ${durationText(event.duration_s * 1000)}`;
     }
     case 'wave.sealed':
-      return event.left_out.length === 0
-        ? undefined
-        : `  left out of the checkpoint: ${leftOutText(event.left_out)}`;
+      return sealedLine(event);
     case 'checkpoint.created':
       return `  saved  checkpoint ${event.wave} ${event.commit.slice(0, 12)}`;
     case 'run.resumed':
@@ -56,6 +55,19 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
     default:
       return undefined;
   }
+}
+
+function sealedLine({ wave, left_out, secrets, refused }: WaveSealed): string | undefined {
+  if (refused && secrets) {
+    return `  FAIL   wave ${wave} holds what looks like a secret: ${secretsText(secrets)}; ${SECRET_REMEDY}`;
+  }
+  const told = [
+    ...(secrets === undefined
+      ? []
+      : [`  warning: the checkpoint holds what looks like a secret: ${secretsText(secrets)}`]),
+    ...(left_out.length === 0 ? [] : [`  left out of the checkpoint: ${leftOutText(left_out)}`]),
+  ];
+  return told.length === 0 ? undefined : told.join(';');
 }
 
 /** Tenths of a second: a pause has no finer meaning. */

@@ -7,6 +7,7 @@ const REASONS: Readonly<Record<string, string>> = {
   nested_repository: 'a git repository of its own',
   newly_unignored: 'ignored when the run began',
   unreadable: 'cannot be read',
+  secret: 'looks like a secret',
   assume_unchanged: 'tracked, and git was told to assume it unchanged',
   skip_worktree: 'tracked, and git was told to skip it in the work tree',
 };

@@ -5,8 +5,9 @@
 import { stripControl } from '../base/text.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState, StepState, WaveState } from '../run/state.ts';
-import { leftOutFiles } from '../run/summary.ts';
+import { foundSecrets, leftOutFiles } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
+import { secretsText } from './secrets-text.ts';
 
 /** @param status of the run as it is about to be recorded */
 export function renderReport(state: RunState, status: string): string {
@@ -21,6 +22,8 @@ export function renderReport(state: RunState, status: string): string {
   for (const [index, wave] of state.waves.entries()) {
     if (wave.plan !== null) lines.push(...waveSection(state, index, wave));
   }
+  const secrets = foundSecrets(state);
+  if (secrets.length > 0) lines.push(`Looks like a secret: ${cell(secretsText(secrets))}.`, '');
   const leftOut = leftOutFiles(state);
   if (leftOut.length > 0) lines.push(`Not in the checkpoints: ${cell(leftOutText(leftOut))}.`, '');
   return lines.join('\n');

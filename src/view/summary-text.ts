@@ -6,6 +6,7 @@ import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
 import { nextLine, type Reader } from './next-line.ts';
+import { SECRET_REMEDY, secretsText } from './secrets-text.ts';
 import { durationText } from './time-text.ts';
 
 export function renderSummary(state: RunState, summary: RunSummary, reader: Reader): string {
@@ -21,6 +22,7 @@ export function renderSummary(state: RunState, summary: RunSummary, reader: Read
       (gate) =>
         `  gate left out: ${stripControl(gate)} (its level is above the validation of its wave)`,
     ),
+    ...secretLines(summary),
     ...(summary.left_out.length === 0
       ? []
       : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
@@ -54,6 +56,21 @@ function failures(state: RunState): string[] {
     }
   }
   return lines;
+}
+
+function secretLines({ secrets }: RunSummary): string[] {
+  const refused = secrets.filter((place) => place.refused);
+  const kept = secrets.filter((place) => !place.refused);
+  return [
+    ...(refused.length === 0
+      ? []
+      : [
+          `  wave ${refused[0]?.wave} failed: it holds what looks like a secret: ${secretsText(refused)}; ${SECRET_REMEDY}`,
+        ]),
+    ...(kept.length === 0
+      ? []
+      : [`  warning: the checkpoints hold what looks like a secret: ${secretsText(kept)}`]),
+  ];
 }
 
 /** What a failure left, which is on no branch. */

@@ -17,12 +17,13 @@ import {
   Name,
   optional,
   required,
+  SecretsSchema,
   Size,
   Words,
 } from './schema-parts.ts';
 import { readRetry, readTimeout } from './settings.ts';
 import { readSource } from './source.ts';
-import type { JsonValue, Level, Retry, Timeout } from './workflow.ts';
+import type { JsonValue, Level, Retry, SecretsPolicy, Timeout } from './workflow.ts';
 
 export type WaveSize = 'small' | 'medium' | 'large' | 'dynamic';
 
@@ -65,6 +66,11 @@ export const ConfigSchema = z.strictObject({
     CheckpointSchema,
     'What checkpoints hold and for how long, for workflows that do not say.',
     { example: { retention: '7d' } },
+  ),
+  secrets: optional(
+    SecretsSchema,
+    'The same for workflows that do not say: `refuse`, `warn` or `allow` what looks like a secret.',
+    { example: 'refuse' },
   ),
   max_log: optional(
     Size,
@@ -114,6 +120,7 @@ export interface StrategyConfig {
 export interface Config {
   readonly strategies: Readonly<Record<string, StrategyConfig>>;
   readonly checkpoint: { readonly retentionMs?: number; readonly maxFileSizeBytes?: number };
+  readonly secrets?: SecretsPolicy;
   readonly maxLogBytes: number;
   readonly concurrency?: number;
   readonly defaults: {
@@ -164,6 +171,7 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
         ? {}
         : { maxFileSizeBytes: checkpoint.max_file_size }),
     },
+    ...(file.secrets === undefined ? {} : { secrets: file.secrets }),
     maxLogBytes: file.max_log ?? DEFAULT_MAX_LOG_BYTES,
     ...(file.concurrency === undefined ? {} : { concurrency: file.concurrency }),
     defaults: {

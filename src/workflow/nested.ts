@@ -64,6 +64,7 @@ export function assemble(draft: Draft, config: Config, findings: Finding[]): Wor
         config.checkpoint.maxFileSizeBytes ??
         DEFAULT_MAX_FILE_SIZE_BYTES,
     },
+    ...defined({ secrets: file.secrets ?? config.secrets }),
     steps: parts.steps,
     gates: parts.gates,
     ...defined({

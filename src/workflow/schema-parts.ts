@@ -228,6 +228,11 @@ export const CheckpointSchema = z.strictObject({
   ),
 });
 
+/** In workflow files and in config.yaml. */
+export const SecretsSchema = z.enum(['refuse', 'warn', 'allow']);
+export const SECRETS_MEANING =
+  'What happens when new or changed text looks like a secret: a checkpoint without it and the wave fails, a warning, or nothing. When absent, `refuse` with `--commit-to current`, else `warn`.';
+
 export const DefaultsSchema = z.strictObject({
   timeout: optional(TimeoutSchema, 'Timeout of steps that set none; the parts are merged.', {
     example: '20m',

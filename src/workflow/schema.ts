@@ -21,6 +21,8 @@ import {
   optional,
   RetrySchema,
   required,
+  SECRETS_MEANING,
+  SecretsSchema,
   TimeoutSchema,
   Words,
   wantedWords,
@@ -345,6 +347,7 @@ export const WorkflowSchema = z.strictObject({
   checkpoint: optional(CheckpointSchema, 'What checkpoints hold, and for how long.', {
     example: { max_file_size: '10MB' },
   }),
+  secrets: optional(SecretsSchema, SECRETS_MEANING, { example: 'refuse' }),
   defaults: optional(DefaultsSchema, 'Settings for steps that set nothing themselves.', {
     example: { timeout: '20m' },
   }),

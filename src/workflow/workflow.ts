@@ -140,6 +140,9 @@ export interface WavesSetting {
   readonly minSteps: number;
 }
 
+/** What happens when new or changed text looks like a secret. */
+export type SecretsPolicy = 'refuse' | 'warn' | 'allow';
+
 export interface Workflow {
   readonly name: string;
   readonly description?: string;
@@ -155,6 +158,8 @@ export interface Workflow {
   readonly pools: Readonly<Record<string, number>>;
   readonly waves: WavesSetting;
   readonly checkpoint: { readonly retentionMs: number; readonly maxFileSizeBytes: number };
+  /** As set here or in config.yaml; what holds when neither does depends on where checkpoints go. */
+  readonly secrets?: SecretsPolicy;
   /** In the order of the file; a nested workflow's steps follow their `workflow` step. */
   readonly steps: readonly Step[];
   readonly gates: readonly Gate[];

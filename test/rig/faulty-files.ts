@@ -53,6 +53,7 @@ export function makeFaultyFiles(inner: FilesPort, fault?: Fault): FaultyFiles {
     openAppend,
     makeFolder: (path) => change('makeFolder', path, () => inner.makeFolder(path)),
     replace: (path, bytes) => change('replace', path, () => inner.replace(path, bytes)),
+    rewrite: (path, parts) => change('rewrite', path, () => inner.rewrite(path, parts)),
     createExclusive: (path, bytes) =>
       change('createExclusive', path, () => inner.createExclusive(path, bytes)),
     truncate: (path, sizeBytes) => change('truncate', path, () => inner.truncate(path, sizeBytes)),

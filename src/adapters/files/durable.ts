@@ -27,12 +27,15 @@ export function isTemporaryName(name: string): boolean {
   return TEMPORARY.test(name);
 }
 
+/** Parts are taken one after the other, so that all of them need not be in memory. */
+type Content = Uint8Array | string | Iterable<Uint8Array>;
+
 /**
  * Puts `bytes` at `path`, in place of what was there; the permissions of an old file are kept.
  * @throws the system's error; when it comes from the last step, the sync of the folder, the new
  *   content is in place but may not survive a power cut
  */
-export function replaceFile(path: string, bytes: Uint8Array | string): void {
+export function replaceFile(path: string, bytes: Content): void {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
   const temporary = writeTemporary(dirname(path), bytes, mode);
   try {
@@ -84,15 +87,11 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
 
 let temporaryCount = 0;
 
-function writeTemporary(
-  folder: string,
-  bytes: Uint8Array | string,
-  mode: number | undefined,
-): string {
+function writeTemporary(folder: string, bytes: Content, mode: number | undefined): string {
   const { path, fd } = openTemporary(folder);
   try {
     if (mode !== undefined) fchmodSync(fd, mode & 0o7777);
-    writeFully(fd, typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
+    for (const part of partsOf(bytes)) writeFully(fd, part);
     fsyncSync(fd);
   } catch (error) {
     rmSync(path, { force: true });
@@ -101,6 +100,11 @@ function writeTemporary(
     closeSync(fd);
   }
   return path;
+}
+
+function partsOf(content: Content): Iterable<Uint8Array> {
+  if (typeof content === 'string') return [Buffer.from(content)];
+  return content instanceof Uint8Array ? [content] : content;
 }
 
 function openTemporary(folder: string): { readonly path: string; readonly fd: number } {

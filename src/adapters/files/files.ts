@@ -23,7 +23,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { hasErrno } from '../../base/errors.ts';
-import type { AppendFile, FilesPort } from '../../ports/files.ts';
+import type { AppendFile, FilesPort, OpenFile } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
 import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
 import { findLeftovers } from './leftovers.ts';
@@ -38,6 +38,7 @@ export function createFiles(): FilesPort {
     readGiven: (path) => whenThere(() => readFileSync(path, 'utf8')),
     readLeft: (path, maxBytes) => whenThere(() => readLeft(path, maxBytes)),
     readPart: (path, offset, maxBytes) => whenThere(() => readPart(path, offset, maxBytes)),
+    openRead: (path) => whenThere(() => openFile(path)),
     exists: (path) => whenThere(() => statSync(path)) !== undefined,
     size: (path) => whenThere(() => statSync(path))?.size,
     modifiedAtMs: (path) => whenThere(() => statSync(path))?.mtimeMs,
@@ -46,6 +47,7 @@ export function createFiles(): FilesPort {
     leftovers: (folder) => findLeftovers(folder),
     makeFolder,
     replace: (path, bytes) => atCrashPoint('file replace', () => replaceFile(path, bytes)),
+    rewrite: (path, parts) => atCrashPoint('file replace', () => replaceFile(path, parts)),
     createExclusive: (path, bytes) => atCrashPoint('file create', () => createFile(path, bytes)),
     openAppend,
     truncate: (path, sizeBytes) => atCrashPoint('file truncate', () => cutFile(path, sizeBytes)),
@@ -56,11 +58,24 @@ export function createFiles(): FilesPort {
 }
 
 function readPart(path: string, offset: number, maxBytes: number): Uint8Array {
-  return usingPlain(path, constants.O_RDONLY, (fd) => {
-    const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, fstatSync(fd).size - offset)));
-    const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
-    return bytes.subarray(0, length);
-  });
+  return usingPlain(path, constants.O_RDONLY, (fd) => readFrom(fd, offset, maxBytes));
+}
+
+function readFrom(fd: number, offset: number, maxBytes: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(0, Math.min(maxBytes, fstatSync(fd).size - offset)));
+  const length = bytes.length === 0 ? 0 : readSync(fd, bytes, 0, bytes.length, offset);
+  return bytes.subarray(0, length);
+}
+
+function openFile(path: string): OpenFile {
+  const fd = openPlain(path, constants.O_RDONLY);
+  return {
+    get sizeBytes() {
+      return fstatSync(fd).size;
+    },
+    read: (offset, maxBytes) => readFrom(fd, offset, maxBytes),
+    close: () => closeSync(fd),
+  };
 }
 
 function atCrashPoint<T>(effect: string, perform: () => T): T {

@@ -11,6 +11,7 @@ import { askGit, type GitContext, runGit } from './git-program.ts';
 import { createMerger } from './merge-changes.ts';
 import { findInTheWay, planRestore } from './plan-restore.ts';
 import { copyIndex } from './private-index.ts';
+import { readBlobs } from './read-blobs.ts';
 import {
   diffText,
   diffTrees,
@@ -63,6 +64,7 @@ export function createGitCli(context: GitContext): GitPort {
     readFile: (revision, path) => readFileAt(context, revision, path),
     listFiles: (revision, path) => listFiles(context, revision, path),
     diffTrees: (from, to) => diffTrees(context, from, to),
+    readBlobs: (oids, maxBytes) => readBlobs(context, oids, maxBytes),
     diffText: (from, to, options) => diffText(context, from, to, options),
     async inTheWay(from, to, exclude) {
       const plan = await planRestore(files, from, to, exclude);

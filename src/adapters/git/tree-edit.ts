@@ -5,7 +5,7 @@
  * objects is left to the two adapters, which therefore cannot disagree about ids.
  */
 import { createHash } from 'node:crypto';
-import type { Oid } from '../../ports/git.ts';
+import type { FileContent, Oid } from '../../ports/git.ts';
 import { type BytePath, toBytePath } from './byte-paths.ts';
 
 export type ObjectType = 'blob' | 'tree' | 'commit';
@@ -65,20 +65,17 @@ export function formatTree(items: TreeItems): Buffer {
   );
 }
 
-/** What belongs at a path: a new file of this content, an object that is stored already, or nothing. */
-export type Edit = Uint8Array | TreeItem | null;
-
 /** Edits by path. */
-export type Edits = ReadonlyMap<BytePath, Edit>;
+export type Edits = ReadonlyMap<BytePath, FileContent>;
 
 /** @param files content by path as text */
-export function editsOf(files: ReadonlyMap<string, Uint8Array | null>): Edits {
+export function editsOf(files: ReadonlyMap<string, FileContent>): Edits {
   return new Map([...files].map(([path, content]) => [toBytePath(path), content]));
 }
 
 /** A folder that an edit goes through: the old items, and what is to be done below. */
 interface EditedFolder {
-  readonly files: Map<BytePath, Edit>;
+  readonly files: Map<BytePath, FileContent>;
   readonly folders: Map<BytePath, EditedFolder>;
 }
 

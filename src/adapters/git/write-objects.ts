@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
-import type { Oid } from '../../ports/git.ts';
+import type { FileContent, Oid } from '../../ports/git.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import {
   type Edits,
@@ -25,7 +25,7 @@ const PACK_TYPE: Record<ObjectType, number> = { commit: 1, tree: 2, blob: 3 };
 export async function writeTreeWithFiles(
   context: GitContext,
   tree: Oid,
-  files: ReadonlyMap<string, Uint8Array | null>,
+  files: ReadonlyMap<string, FileContent>,
 ): Promise<Oid> {
   return await writeEditedTree(context, tree, editsOf(files));
 }

@@ -81,12 +81,15 @@ function spawnShell(exitLog: string): ChildProcess {
 
 /** Makes the job's files here, so that a full disk is an error of this call and not a lost output. */
 function writeJob(job: Job): void {
-  mkdirSync(job.directory, { recursive: true });
+  // Only the user reads what a job is given and what it prints: either may hold secrets.
+  mkdirSync(job.directory, { recursive: true, mode: 0o700 });
   const tooLong = Buffer.byteLength(job.script) > LONGEST_INLINE_SCRIPT_BYTES;
   const scriptFile = tooLong ? join(job.directory, 'script') : undefined;
-  writeFileSync(join(job.directory, 'job'), formatJobFile(job, scriptFile));
-  if (scriptFile !== undefined) writeFileSync(scriptFile, job.script);
-  for (const name of ['out', 'err']) closeSync(openSync(join(job.directory, name), 'a'));
+  writeFileSync(join(job.directory, 'job'), formatJobFile(job, scriptFile), {
+    mode: 0o600,
+  });
+  if (scriptFile !== undefined) writeFileSync(scriptFile, job.script, { mode: 0o600 });
+  for (const name of ['out', 'err']) closeSync(openSync(join(job.directory, name), 'a', 0o600));
 }
 
 function readLines(stream: NodeJS.ReadableStream, handle: (line: string) => void): void {

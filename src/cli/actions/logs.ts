@@ -9,10 +9,11 @@ import { findLiveRun } from '../../engine/choose-run.ts';
 import { followLogs, readLogs } from '../../engine/follow-log.ts';
 import { type ReadRun, readRun } from '../../engine/read-run.ts';
 import { lookAtRunOrStep } from '../../engine/run-or-step.ts';
+import { redactorFor } from '../../run/secret-values.ts';
 import { cleanLogLine, type LogLine, logLineJson, logPrefix } from '../../view/log-text.ts';
 import { shellWord } from '../../view/summary-text.ts';
 import type { CliContext } from '../context.ts';
-import { openProject } from '../open-project.ts';
+import { definedEnvironment, openProject } from '../open-project.ts';
 
 export interface LogsOptions {
   readonly gate?: string;
@@ -42,21 +43,22 @@ export async function logsCommand(
   const { run } = state;
   const selection: LogSelection = { step, gate: options.gate, attempt: options.attempt };
   const sources = selectLogs(state, files, selection);
+  const redactor = redactorFor(definedEnvironment(context), state.workflow);
   if (options.follow) {
     const show = printer(context, step === undefined || attemptsOf(state, step) !== 1);
-    await followLogs(ports, commonDir, run, selection, show);
+    await followLogs(ports, commonDir, run, selection, redactor, show);
     noteIfNone(context, readRun(ports.files, commonDir, run), selection);
     return;
   }
   if (context.json) {
     const logs: unknown[] = [];
-    readLogs(ports.files, sources, (line) => logs.push(logLineJson(line)));
+    readLogs(ports.files, sources, redactor, (line) => logs.push(logLineJson(line)));
     context.printResult(
       () => ({ run, logs }),
       () => '',
     );
   } else {
-    readLogs(ports.files, sources, printer(context, sources.length > 1));
+    readLogs(ports.files, sources, redactor, printer(context, sources.length > 1));
   }
   noteIfNone(context, look, selection);
 }

@@ -1,10 +1,12 @@
 /** The work of `orch why`. */
+import type { Redactor } from '../../base/redact.ts';
 import { unknownStep } from '../../engine/attempt-logs.ts';
 import { lookAtAnyRun } from '../../engine/find-known-run.ts';
 import { lastLines } from '../../engine/follow-log.ts';
 import { attemptFolder, runFiles } from '../../engine/run-files.ts';
 import { lookAtRunOrStep } from '../../engine/run-or-step.ts';
 import type { FilesPort } from '../../ports/files.ts';
+import { redactorFor } from '../../run/secret-values.ts';
 import type { RunState } from '../../run/state.ts';
 import { type StepExplanation, stepFacts } from '../../view/explain-step.ts';
 import { explainStep, explanationLines } from '../../view/explain-text.ts';
@@ -12,7 +14,7 @@ import { cleanLogLine } from '../../view/log-text.ts';
 import { shellWord } from '../../view/summary-text.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../errors.ts';
-import { openProject } from '../open-project.ts';
+import { definedEnvironment, openProject } from '../open-project.ts';
 
 /** Lines of output that an explanation quotes. */
 const QUOTED_LINES = 10;
@@ -32,7 +34,8 @@ export async function whyCommand(
   if (id === undefined) throw missingStep(state, first);
   const node = state.nodes[state.indexOf.get(id) ?? -1];
   if (node === undefined) throw unknownStep(state, id);
-  const quoted = quoteOutput(ports.files, commonDir, state, node.index);
+  const redactor = redactorFor(definedEnvironment(context), state.workflow);
+  const quoted = quoteOutput(ports.files, commonDir, state, redactor, node.index);
   const told = explainStep(look, stepFacts(look, node, quoted));
   context.printResult(
     () => told,
@@ -57,6 +60,7 @@ function quoteOutput(
   files: FilesPort,
   commonDir: string,
   state: RunState,
+  redactor: Redactor,
   index: number,
 ): StepExplanation['last_lines'] {
   const step = state.steps[index];
@@ -66,7 +70,9 @@ function quoteOutput(
   if (last === undefined || id === undefined || isQuiet) return { out: [], err: [] };
   const folder = attemptFolder(runFiles(commonDir, state.run), id, last.n);
   const quote = (stream: string) =>
-    lastLines(files, `${folder}/${stream}`, QUOTED_LINES).map((line) => cleanLogLine(line, false));
+    lastLines(files, `${folder}/${stream}`, redactor, QUOTED_LINES).map((line) =>
+      cleanLogLine(line, false),
+    );
   const err = quote('err');
   return { out: err.length > 0 ? [] : quote('out'), err };
 }

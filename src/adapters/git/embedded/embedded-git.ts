@@ -5,7 +5,7 @@
  * ORCH_NEEDS_GIT.
  */
 import { join } from 'node:path';
-import type { GitPort, Snapshot, SnapshotRequest } from '../../../ports/git.ts';
+import type { FileContent, GitPort, Snapshot, SnapshotRequest } from '../../../ports/git.ts';
 import { toBytePath, toText } from '../byte-paths.ts';
 import { type Entry, findInTheWay, planRestore } from '../plan-restore.ts';
 import { restoreWorkTree, writeFiles } from '../restore-work-tree.ts';
@@ -82,6 +82,15 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
       );
       return changes.map((change) => ({ ...change, path: toText(change.path) }));
     },
+    async readBlobs(oids, maxBytes) {
+      const blobs = new Map<string, Uint8Array>();
+      for (const oid of oids) {
+        if ((await store.find(oid)) === undefined) continue;
+        const content = await store.read(oid, 'blob');
+        if (content.length <= maxBytes) blobs.set(oid, content);
+      }
+      return blobs;
+    },
     diffText: async () => {
       throw needsGit('it does not show differences as text');
     },
@@ -148,7 +157,7 @@ async function openSoundCache(
 async function writeEditedTree(
   store: ObjectStore,
   tree: string,
-  contents: ReadonlyMap<string, Uint8Array | null>,
+  contents: ReadonlyMap<string, FileContent>,
 ): Promise<string> {
   const edits = editsOf(contents);
   const folders = new Map<string, TreeItems>();
