@@ -6,14 +6,20 @@ import { describeGit } from './git/describe-git.ts';
 import { openGit } from './git/open-git.ts';
 import { createProcesses } from './processes/processes.ts';
 import { createWorkTree } from './work-tree.ts';
+import { openWorktreePool } from './worktrees/worktree-pool.ts';
 
 export function createPorts(): Ports {
+  const clock = createClock();
+  const files = createFiles();
+  const processes = createProcesses();
   return {
-    clock: createClock(),
-    files: createFiles(),
-    processes: createProcesses(),
+    clock,
+    files,
+    processes,
     openGit,
     describeGit,
     openWorkTree: createWorkTree,
+    openWorktreePool: (git, settings) =>
+      openWorktreePool({ clock, files, processes }, git, settings),
   };
 }

@@ -7,6 +7,7 @@ import type { FilesPort } from './files.ts';
 import type { GitDescription, GitPort } from './git.ts';
 import type { ProcessPort } from './processes.ts';
 import type { WorkTreePort } from './work-tree.ts';
+import type { WorktreePool, WorktreeSettings } from './worktrees.ts';
 
 export interface Ports {
   readonly clock: Clock;
@@ -22,4 +23,10 @@ export interface Ports {
   describeGit(directory: string): Promise<GitDescription>;
   /** @param root absolute path of the work tree */
   openWorkTree(root: string): WorkTreePort;
+  /**
+   * The worktrees of a repository for isolated work.
+   * @param git opened on the user's work tree
+   * @throws OrchError ORCH_NEEDS_GIT with the embedded git
+   */
+  openWorktreePool(git: GitPort, settings: WorktreeSettings): WorktreePool;
 }
