@@ -7,15 +7,21 @@ import { openGit } from './git/open-git.ts';
 import { createProcesses } from './processes/processes.ts';
 import { createSecretScanner } from './secrets.ts';
 import { createWorkTree } from './work-tree.ts';
+import { openWorktreePool } from './worktrees/worktree-pool.ts';
 
 export function createPorts(): Ports {
+  const clock = createClock();
+  const files = createFiles();
+  const processes = createProcesses();
   return {
-    clock: createClock(),
-    files: createFiles(),
-    processes: createProcesses(),
+    clock,
+    files,
+    processes,
     secrets: createSecretScanner(),
     openGit,
     describeGit,
     openWorkTree: createWorkTree,
+    openWorktreePool: (git, settings) =>
+      openWorktreePool({ clock, files, processes }, git, settings),
   };
 }

@@ -22,6 +22,10 @@ export const ERROR_CODES = {
     exit: 'environment',
     meaning: 'The work tree of a run does not exist any more.',
   },
+  ORCH_WORKTREE_FAILED: {
+    exit: 'environment',
+    meaning: 'A worktree for isolated work could not be made, brought to a commit or removed.',
+  },
   ORCH_CHANGES_REFUSED: {
     exit: 'refused',
     meaning: 'A changed workflow cannot be taken into this run any more.',

@@ -27,4 +27,10 @@ export interface Ports {
   openWorktreePool(git: GitPort, settings: WorktreeSettings): WorktreePool;
   /** @param root absolute path of the work tree */
   openWorkTree(root: string): WorkTreePort;
+  /**
+   * The worktrees of a repository for isolated work.
+   * @param git opened on the user's work tree
+   * @throws OrchError ORCH_NEEDS_GIT with the embedded git
+   */
+  openWorktreePool(git: GitPort, settings: WorktreeSettings): WorktreePool;
 }

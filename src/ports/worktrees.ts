@@ -17,33 +17,45 @@ export interface WorktreeClaim {
   readonly root: string;
 }
 
+export interface WorktreeSetup {
+  /** Shell script that makes a worktree ready: `npm ci`. It runs as part of the first job there. */
+  readonly run: string;
+  /** Paths and globs of tracked files; it runs again when one of them is another in the wanted commit. */
+  readonly reads: readonly string[];
+}
+
 /** What a job needs around its files; from `worktree` in config.yaml. */
 export interface WorktreeSettings {
   /** Folder above those of all repositories; absolute. */
   readonly root: string;
-  /** Paths and globs of files that git ignores and a job needs nevertheless, copied from the user's work tree. */
+  /**
+   * Which of the files that git ignores a job needs nevertheless, in the words of .gitignore; copied from
+   * the user's work tree. What its `.worktreeinclude` lists is copied too.
+   */
   readonly include: readonly string[];
-  /** Shell script that makes a new worktree ready: `npm ci`. It runs as part of the first job there. */
-  readonly setup?: string;
+  readonly setup?: WorktreeSetup;
   /** How many ports each worktree has for itself; 0 for none. */
   readonly ports: number;
 }
 
-/** A worktree that stands at the wanted commit: tracked files as there, nothing else but what was included or set up. */
+/**
+ * A worktree that stands at the wanted commit: tracked files as there, nothing else but what was included
+ * or set up. Submodules are left alone: their folders are made, and nobody fills or cleans them.
+ */
 export interface PreparedWorktree {
   readonly claim: WorktreeClaim;
   readonly git: GitPort;
   readonly workTree: WorkTreePort;
-  /** The setup script when it has to run before the next job; absent when what it made is still good. */
+  /** The setup script when it has to run before the next job; absent when what it made is there and still good. */
   readonly setup?: string;
   /** First of its ports; absent without `ports`. */
   readonly port?: number;
 }
 
 export interface WorktreeRecord extends WorktreeClaim {
-  /** The run that claims it; null when it is free. */
+  /** The run that claims it; null when it is free, or being removed. */
   readonly run: string | null;
-  /** The commit it was brought to the last time; null before the first. */
+  /** The commit it was brought to the last time; null before the first, and when that was cut off. */
   readonly commit: Oid | null;
   /** When it was claimed or given back the last time; milliseconds since 1970. */
   readonly usedAtMs: number;
@@ -59,6 +71,7 @@ export interface WorktreePool {
   /**
    * Makes the worktree where there is none, and brings it to a commit. Whatever else is in it is deleted:
    * the caller has pinned what counts. Waits for git's own locks, and for other processes that make one.
+   * After a reboot, or when the last `prepare` was cut off, everything is made anew.
    * @throws OrchError ORCH_WORKTREE_FAILED in git's words
    */
   prepare(claim: WorktreeClaim, commit: Oid): Promise<PreparedWorktree>;
@@ -76,6 +89,9 @@ export interface WorktreePool {
   list(): WorktreeRecord[];
   /** Bytes on disk, hard links counted once. */
   sizeBytes(claim: WorktreeClaim): Promise<number>;
-  /** Deletes a free worktree, its folder and git's record of it. @returns false when it is claimed */
+  /**
+   * Deletes a free worktree, its folder and git's record of it. @returns false when it is claimed
+   * @throws OrchError ORCH_WORKTREE_FAILED when the user has locked it (`git worktree lock`)
+   */
   remove(number: number): Promise<boolean>;
 }

@@ -13,6 +13,7 @@ import {
   CheckpointSchema,
   DefaultsSchema,
   Duration,
+  Globs,
   LevelSchema,
   Name,
   optional,
@@ -20,10 +21,33 @@ import {
   SecretsSchema,
   Size,
   Words,
+  wantedWords,
 } from './schema-parts.ts';
 import { readRetry, readTimeout } from './settings.ts';
 import { readSource } from './source.ts';
 import type { JsonValue, Level, Retry, SecretsPolicy, Timeout } from './workflow.ts';
+
+/** More would not leave a hundred worktrees ports of their own. */
+const MAX_WORKTREE_PORTS = 400;
+
+/** What a setup reads where nobody says: what package managers go by. */
+const COMMON_MANIFESTS = [
+  'package-lock.json',
+  'npm-shrinkwrap.json',
+  'pnpm-lock.yaml',
+  'yarn.lock',
+  'bun.lock',
+  'package.json',
+  'requirements*.txt',
+  'poetry.lock',
+  'uv.lock',
+  'Pipfile.lock',
+  'pyproject.toml',
+  'Gemfile.lock',
+  'go.sum',
+  'Cargo.lock',
+  'composer.lock',
+] as const;
 
 export type WaveSize = 'small' | 'medium' | 'large' | 'dynamic';
 
@@ -54,6 +78,45 @@ const LimitsSchema = z.looseObject({
   time: optional(Duration, 'Longest time of one step. Not in force yet: use defaults.timeout.', {
     example: '30m',
   }),
+});
+
+const SetupSchema = z
+  .union([
+    Words,
+    z.strictObject({
+      run: required(Words, 'Shell script that makes a worktree ready.', { example: 'npm ci' }),
+      reads: optional(
+        Globs,
+        'Tracked files; the script runs again in a worktree whose commit has others.',
+        { default: 'lock files and manifests at the top', example: ['package-lock.json'] },
+      ),
+    }),
+  ])
+  .register(wantedWords, { wanted: 'a script, or a map of run and reads' });
+
+const WorktreeSchema = z.strictObject({
+  root: optional(
+    Words,
+    "Folder for worktrees of isolated runs, outside the repository; relative to the repository's top.",
+    { default: '$XDG_CACHE_HOME/orch', example: '~/worktrees' },
+  ),
+  include: optional(
+    Globs,
+    'Files that git ignores and jobs need, as in .gitignore: copied from your checkout. Those that .worktreeinclude lists are copied too.',
+    { default: [], example: ['.env'] },
+  ),
+  setup: optional(
+    SetupSchema,
+    'Script that makes a worktree ready, run as part of its first job.',
+    {
+      example: 'npm ci',
+    },
+  ),
+  ports: optional(
+    z.int().min(0).max(MAX_WORKTREE_PORTS),
+    'How many ports each worktree has for itself.',
+    { default: 0, example: 10 },
+  ),
 });
 
 export const ConfigSchema = z.strictObject({
@@ -95,16 +158,10 @@ export const ConfigSchema = z.strictObject({
       example: { coder: { cli: 'codex' } },
     },
   ),
-  worktree: optional(
-    z.strictObject({
-      root: optional(Words, 'Folder for worktrees of isolated runs.', {
-        default: '$XDG_CACHE_HOME/orch',
-        example: '~/worktrees',
-      }),
-    }),
-    'Where isolated runs work, which are not there yet.',
-    { example: { root: '~/worktrees' } },
-  ),
+  worktree: optional(WorktreeSchema, 'The worktrees in which isolated runs work.', {
+    default: {},
+    example: { include: ['.env'], setup: 'npm ci' },
+  }),
   limits: optional(LimitsSchema, 'Limits of every step. Read and checked; not in force yet.', {
     example: { memory: '2G' },
   }),
@@ -114,6 +171,14 @@ export interface StrategyConfig {
   readonly description?: string;
   readonly waveSize: WaveSize;
   readonly validation: Level | 'adaptive';
+}
+
+export interface WorktreeConfig {
+  /** As written: it may begin with `~`, or be relative to the top of the repository. */
+  readonly root?: string;
+  readonly include: readonly string[];
+  readonly setup?: { readonly run: string; readonly reads: readonly string[] };
+  readonly ports: number;
 }
 
 /** Settings with every default filled in; sizes in bytes, durations in milliseconds. */
@@ -130,7 +195,7 @@ export interface Config {
   };
   /** As written. */
   readonly agents: Readonly<Record<string, JsonValue>>;
-  readonly worktreeRoot?: string;
+  readonly worktree: WorktreeConfig;
   readonly limits: { readonly memoryBytes?: number; readonly timeMs?: number };
 }
 
@@ -182,10 +247,21 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
         : { continueOnError: defaults.continue_on_error }),
     },
     agents: (file.agents ?? {}) as Readonly<Record<string, JsonValue>>,
-    ...(file.worktree?.root === undefined ? {} : { worktreeRoot: file.worktree.root }),
+    worktree: worktreeFrom(file.worktree ?? {}),
     limits: {
       ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }),
       ...(limits.time === undefined ? {} : { timeMs: limits.time }),
     },
+  };
+}
+
+function worktreeFrom(file: z.output<typeof WorktreeSchema>): WorktreeConfig {
+  const { root, include = [], setup, ports = 0 } = file;
+  const written = typeof setup === 'string' ? { run: setup } : setup;
+  return {
+    ...(root === undefined ? {} : { root }),
+    include,
+    ...(written === undefined ? {} : { setup: { reads: COMMON_MANIFESTS, ...written } }),
+    ports,
   };
 }

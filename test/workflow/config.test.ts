@@ -12,6 +12,7 @@ describe('parseConfig', () => {
       maxLogBytes: 67_108_864,
       defaults: { timeout: {}, retry: {} },
       agents: {},
+      worktree: { include: [], ports: 0 },
       limits: {},
     });
   });
@@ -23,7 +24,7 @@ checkpoint: { retention: 14d, max_file_size: 1MB }
 max_log: 1MB
 concurrency: 3
 defaults: { timeout: 20m, retry: { max_attempts: 2 } }
-worktree: { root: /srv/wt }
+worktree: { root: /srv/wt, include: [.env], setup: { run: npm ci, reads: [package.json] }, ports: 10 }
 limits: { memory: 2G, time: 30m }
 agents:
   coder: { cli: codex, args: [--x], env: { A: b }, price: { input_per_mtok: 1.25 } }
@@ -37,9 +38,21 @@ agents:
       agents: {
         coder: { cli: 'codex', args: ['--x'], env: { A: 'b' }, price: { input_per_mtok: 1.25 } },
       },
-      worktreeRoot: '/srv/wt',
+      worktree: {
+        root: '/srv/wt',
+        include: ['.env'],
+        setup: { run: 'npm ci', reads: ['package.json'] },
+        ports: 10,
+      },
       limits: { memoryBytes: 2_147_483_648, timeMs: 1_800_000 },
     });
+  });
+
+  test('a setup that is only a script reads the lock files and manifests at the top', () => {
+    const { worktree } = parseConfig('worktree: { setup: npm ci }\n', 'config.yaml');
+    expect(worktree.setup?.run).toBe('npm ci');
+    expect(worktree.setup?.reads).toContain('package-lock.json');
+    expect(worktree.setup?.reads).toContain('Cargo.lock');
   });
 
   test('mistakes are shown as for workflows', () => {

@@ -9,7 +9,7 @@ import { resumeRun } from '../../engine/resume-run.ts';
 import { diffWorkflows } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { hasFinished } from '../../run/decide.ts';
-import type { RunState } from '../../run/state.ts';
+import { isIsolated, type RunState } from '../../run/state.ts';
 import { changeLines, takenLines } from '../../view/change-lines.ts';
 import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
@@ -52,7 +52,11 @@ export async function resumeCommand(
       run,
       retryFailed: options.retryFailed ?? false,
       ...(changed && { changed }),
-      settings: settingsFor(context, config, { useCache: options.cache, refresh: [] }),
+      settings: settingsFor(context, config, {
+        useCache: options.cache,
+        refresh: [],
+        ...(isIsolated(before) && { pool: { ports, git } }),
+      }),
     },
     session.hooks,
   );

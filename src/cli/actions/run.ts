@@ -4,8 +4,11 @@ import { branchOf } from '../../checkpoint/layout.ts';
 import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
 import { startRun } from '../../engine/start-run.ts';
+import { worktreeSettings } from '../../engine/worktree-settings.ts';
 import { makePlan } from '../../plan/make-plan.ts';
 import { refuseUnknownRefresh } from '../../plan/refresh.ts';
+import type { GitPort } from '../../ports/git.ts';
+import type { Ports } from '../../ports/ports.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
 import type { CliContext } from '../context.ts';
@@ -67,7 +70,11 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
-      settings: settingsFor(context, config, { useCache: options.cache, refresh }),
+      settings: settingsFor(context, config, {
+        useCache: options.cache,
+        refresh,
+        ...(plan.workspace === 'isolated' && { pool: { ports, git } }),
+      }),
       version: context.version(),
     },
     {
@@ -85,16 +92,26 @@ export async function runCommand(
   );
 }
 
+interface SettingsRequest extends Pick<RunSettings, 'useCache' | 'refresh'> {
+  /** Only for isolated runs: others need no place for worktrees. */
+  readonly pool?: { readonly ports: Ports; readonly git: GitPort };
+}
+
 export function settingsFor(
   context: CliContext,
   config: Config,
-  cache: Pick<RunSettings, 'useCache' | 'refresh'>,
+  { useCache, refresh, pool }: SettingsRequest,
 ): RunSettings {
+  const environment = definedEnvironment(context);
   return {
-    ...cache,
+    useCache,
+    refresh,
     graceMs: GRACE_MS,
     maxLogBytes: config.maxLogBytes,
-    environment: definedEnvironment(context),
+    environment,
+    ...(pool && {
+      worktree: worktreeSettings(pool.ports.files, config, environment, pool.git.repository),
+    }),
   };
 }
 

@@ -1,0 +1,182 @@
+/** One worktree: made where there is none, brought to a commit, and given what a job needs around it. */
+import { join } from 'node:path';
+import { OrchError } from '../../base/errors.ts';
+import type { Oid, Repository } from '../../ports/git.ts';
+import type { Ports } from '../../ports/ports.ts';
+import type { PreparedWorktree, WorktreeClaim, WorktreeSettings } from '../../ports/worktrees.ts';
+import { type BytePath, toBytePath } from '../git/byte-paths.ts';
+import { createGitCli } from '../git/git-cli.ts';
+import { type GitContext, runGit } from '../git/git-program.ts';
+import { createWorkTree } from '../work-tree.ts';
+import { bringToCommit } from './bring-to-commit.ts';
+import { type Brought, readBrought, writeBrought } from './brought.ts';
+import { stopOrphanedGit } from './call-git.ts';
+import { rememberSettings } from './clear-state.ts';
+import { keepPaths } from './delete-others.ts';
+import { copyIncluded, findIncluded, withoutTracked } from './include-files.ts';
+import { describeFolders } from './known-folders.ts';
+import { addWorktree, deleteFolder, findGitDir, isRealFolder } from './make-worktree.ts';
+import { whileMaking } from './making-lock.ts';
+import { firstPort, type PoolPlace } from './pool-place.ts';
+import type { Records } from './records.ts';
+import { setupKey } from './setup-key.ts';
+import { sparseKey } from './sparse.ts';
+
+export interface PoolWorld extends Pick<Ports, 'clock' | 'files' | 'processes'> {
+  /** As seen from the user's work tree. */
+  readonly user: Repository;
+  readonly settings: WorktreeSettings;
+  readonly place: PoolPlace;
+  readonly records: Records;
+}
+
+export function makingLockFolder(place: PoolPlace): string {
+  return join(place.records, 'making');
+}
+
+/** @see WorktreePool.prepare */
+export async function prepareWorktree(
+  world: PoolWorld,
+  claim: WorktreeClaim,
+  commit: Oid,
+): Promise<PreparedWorktree> {
+  const { user } = world;
+  const userContext = contextOf(user, commit);
+  const sparse = await sparseKey(userContext);
+  const before = findBrought(world, claim, sparse);
+  if (before !== undefined) {
+    try {
+      return await bring(world, claim, commit, sparse, before);
+    } catch (error) {
+      if (!(await isWorktreeBroken(userContext, commit, error))) throw error;
+    }
+  }
+  await makeAnew(world, claim, userContext, commit);
+  return await bring(world, claim, commit, sparse, undefined);
+}
+
+/** Undefined when nothing that is there can be relied on. */
+function findBrought(
+  { user, processes }: PoolWorld,
+  { root }: WorktreeClaim,
+  sparse: string,
+): Brought | undefined {
+  const gitDir = findGitDir(user.commonDir, root);
+  if (gitDir === undefined || !isRealFolder(root)) return undefined;
+  const brought = readBrought(gitDir);
+  // Nothing was synced, so after a reboot any file may be half of what it was.
+  return brought?.boot === processes.bootId() && brought.sparse === sparse ? brought : undefined;
+}
+
+/** A job can break the git folder of its worktree in more ways than anybody can mend one by one. */
+async function isWorktreeBroken(
+  userContext: GitContext,
+  commit: Oid,
+  error: unknown,
+): Promise<boolean> {
+  const codes: readonly string[] = ['ORCH_GIT_FAILED', 'ORCH_REPOSITORY_DAMAGED'];
+  if (!(error instanceof OrchError && codes.includes(error.code))) return false;
+  const args = ['cat-file', '-e', `${commit}^{commit}`];
+  return (await runGit(userContext, { args, okCodes: [0, 1, 128] })).code === 0;
+}
+
+async function makeAnew(
+  world: PoolWorld,
+  { number, root }: WorktreeClaim,
+  userContext: GitContext,
+  commit: Oid,
+): Promise<void> {
+  const { files, records, place, processes, clock } = world;
+  // Before anything is made, so that whatever comes next, `remove` finds it.
+  records.writeRecord(number, { root, usedAtMs: clock.now(), setup: null });
+  await stopOrphanedGit(processes, root);
+  await deleteFolder(root);
+  files.makeFolder(place.folder);
+  const gitDir = await whileMaking(world, makingLockFolder(place), () =>
+    addWorktree(userContext, root, commit),
+  );
+  rememberSettings(gitDir);
+}
+
+async function bring(
+  world: PoolWorld,
+  claim: WorktreeClaim,
+  commit: Oid,
+  sparse: string,
+  before: Brought | undefined,
+): Promise<PreparedWorktree> {
+  const { user, settings, files, processes } = world;
+  const { root } = claim;
+  const context = contextOf(worktreeOf(user, root), commit);
+  const candidates = findIncluded(contextOf(user, commit), files, settings.include);
+  let included: BytePath[] = [];
+  const findKept = async () => {
+    included = await withoutTracked(context, await candidates);
+    const made = await settleSetup(world, claim, context);
+    return keepPaths([...included, ...made.map(toBytePath)]);
+  };
+  // The candidates are awaited there, but not when git fails before.
+  const [folders] = await Promise.all([
+    bringToCommit(context, before, commit, findKept),
+    candidates,
+  ]);
+  await copyIncluded(user.worktree, root, included);
+  writeBrought(context.repository.gitDir, {
+    boot: processes.bootId(),
+    sparse,
+    commit,
+    folders: describeFolders(root, folders),
+  });
+  return prepared(world, claim, context);
+}
+
+/** Decides whether the setup has to run again. @returns what it has made and may stay */
+async function settleSetup(
+  { records, settings }: PoolWorld,
+  { number }: WorktreeClaim,
+  context: GitContext,
+): Promise<readonly string[]> {
+  const stored = records.record(number);
+  if (stored === undefined) throw new Error(`worktree ${number} has no record`);
+  const key = settings.setup && (await setupKey(context, settings.setup));
+  if (key === stored.setup?.key) return stored.setup?.made ?? [];
+  records.writeRecord(number, {
+    ...stored,
+    setup: key === undefined ? null : { key, made: null },
+  });
+  return [];
+}
+
+/** @see WorktreePool.open */
+export function openPrepared(world: PoolWorld, claim: WorktreeClaim): PreparedWorktree | undefined {
+  const gitDir = findGitDir(world.user.commonDir, claim.root);
+  if (gitDir === undefined || !isRealFolder(claim.root)) return undefined;
+  const commit = readBrought(gitDir)?.commit;
+  if (commit === undefined) return undefined;
+  return prepared(world, claim, contextOf(worktreeOf(world.user, claim.root), commit));
+}
+
+function prepared(
+  { settings, records, place }: PoolWorld,
+  claim: WorktreeClaim,
+  context: GitContext,
+): PreparedWorktree {
+  const isSetUp = records.record(claim.number)?.setup?.made != null;
+  return {
+    claim,
+    git: createGitCli(context),
+    workTree: createWorkTree(claim.root),
+    ...(settings.setup === undefined || isSetUp ? {} : { setup: settings.setup.run }),
+    ...(settings.ports > 0 ? { port: firstPort(place, claim.number, settings.ports) } : {}),
+  };
+}
+
+function worktreeOf({ commonDir }: Repository, root: string): Repository {
+  const gitDir = findGitDir(commonDir, root);
+  if (gitDir === undefined) throw new Error(`git knows no worktree ${root}`);
+  return { worktree: root, gitDir, commonDir };
+}
+
+function contextOf(repository: Repository, { length }: Oid): GitContext {
+  return { repository, oidLength: length, soundIndexes: new Set() };
+}
