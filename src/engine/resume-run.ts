@@ -66,7 +66,7 @@ export async function resumeRun(
     journal: new JournalWriter(ports.files, files, journal),
     observe: hooks.observe,
   });
-  noteRunOfWorkTree(ports, git.repository, request.run);
+  if (!isolated) noteRunOfWorkTree(ports, git.repository, request.run);
   hooks.begun(request.run);
   if (state.seq === 0) {
     // Killed between freezing the run and its first event.

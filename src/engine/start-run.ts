@@ -77,7 +77,7 @@ export async function startRun(
     journal: new JournalWriter(ports.files, files, { events: [], nextSegment: 0 }),
     observe: hooks.observe,
   });
-  noteRunOfWorkTree(ports, git.repository, frozen.run);
+  if (!isolated) noteRunOfWorkTree(ports, git.repository, frozen.run);
   hooks.begun(frozen.run);
   run.record({
     type: 'run.started',

@@ -32,7 +32,7 @@ export function poolPlace({ commonDir }: Repository, root: string): PoolPlace {
   return {
     key,
     folder: join(realPlace(resolve(root)), key),
-    records: join(commonDir, 'orch', 'worktrees'),
+    records: join(commonDir, 'orch', 'pool'),
   };
 }
 
