@@ -1,7 +1,13 @@
 /** One event as one plain line, for logs and for terminals that cannot redraw. */
 import { plural, stripControl } from '../base/text.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
-import type { RunEvent, StepFinished, WaveSealed } from '../run/events.ts';
+import type {
+  MergeFinished,
+  ResolveFinished,
+  RunEvent,
+  StepFinished,
+  WaveSealed,
+} from '../run/events.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import { leftOutText } from './left-out-text.ts';
 import { SECRET_REMEDY, secretsText } from './secrets-text.ts';
@@ -27,7 +33,25 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
     case 'step.started':
       return `  start  ${event.step}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}`;
     case 'step.finished':
+      // It is done when it is merged.
+      if (event.status === 'passed' && event.commit) return undefined;
       return stepEnd(event, `[${ended}/${state.leaves}]`);
+    case 'merge.finished':
+      return mergeEnd(event, state, `[${ended}/${state.leaves}]`);
+    case 'resolve.started':
+      return event.by === 'person'
+        ? `  wait   ${event.step}: ${event.message}`
+        : `  settle ${event.step}: its conflict (try ${event.round})`;
+    case 'resolve.finished':
+      return resolveEnd(event);
+    case 'merge.probe': {
+      const other = event.other === null ? 'what was merged before' : event.other;
+      return `  warn   ${event.step} would not merge with ${other} as it stands: ${namePaths(event.files)}`;
+    }
+    case 'wave.invalidated':
+      return event.gate === undefined
+        ? undefined
+        : `wave ${event.wave} is taken back: gate ${event.gate} failed`;
     case 'step.skipped':
       return `  skip   ${event.step}: ${event.reason}${event.detail === '' ? '' : ` (${event.detail})`}`;
     case 'step.waiting':
@@ -74,6 +98,36 @@ function sealedLine({ wave, left_out, secrets, refused }: WaveSealed): string | 
 function pauseText(from: string, to: string): string {
   const pauseMs = Math.max(0, Date.parse(to) - Date.parse(from));
   return durationText(Math.ceil(pauseMs / 100) * 100);
+}
+
+/** An isolated step has ended when its work is part of the run's. */
+function mergeEnd(
+  event: MergeFinished & Pick<RunEvent, 'at'>,
+  state: RunState,
+  progress: string,
+): string {
+  const index = state.indexOf.get(event.step) ?? -1;
+  const attempt = state.steps[index]?.attempts[event.attempt - 1];
+  const took = durationText((attempt?.durationS ?? 0) * 1000);
+  const paths = namePaths((event.files ?? []).map(({ path }) => path));
+  const kept = event.left_out === undefined ? '' : ` (not merged: ${namePaths(event.left_out)})`;
+  if (event.status === 'merged') {
+    const settled = event.settled === undefined ? '' : `, ${event.settled} taken in ${paths}`;
+    const cached = attempt?.cache?.hit ? ' (from the cache)' : '';
+    return `  done   ${event.step}${cached}, ${took}${settled}${kept}  ${progress}`;
+  }
+  if (event.failure === undefined) return `  clash  ${event.step}: ${paths}`;
+  const again =
+    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  return `  FAIL   ${event.step}: ${event.failure.message}, ${took}${again}  ${progress}`;
+}
+
+function resolveEnd(event: ResolveFinished & Pick<RunEvent, 'at'>): string | undefined {
+  if (event.status === 'passed') return `  settled ${event.step}`;
+  if (event.failure === undefined || event.round === 0) return undefined;
+  const again =
+    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  return `  FAIL   ${event.step}: ${event.failure.message}${again}`;
 }
 
 function stepEnd(event: StepFinished & Pick<RunEvent, 'at'>, progress: string): string {
