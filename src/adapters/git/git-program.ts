@@ -31,6 +31,8 @@ export interface GitCall {
   readonly index?: string;
   /** Exit codes that are an answer and no failure; [0] by default. */
   readonly okCodes?: readonly number[];
+  /** Takes what is printed as it comes, in place of `stdout`; made anew when the call is. */
+  readonly makeSink?: () => (chunk: Buffer) => void;
   /** Asked before a call that a signal ended is made again; by default a repetition does no harm. */
   readonly isDone?: () => Promise<boolean>;
 }
@@ -153,6 +155,7 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
     cwd: repository.worktree,
     env,
     input: call.input,
+    makeSink: call.makeSink,
     isDone: call.isDone,
   });
   if (writes) crashPoint(`git ${subcommand}:after`);
@@ -172,6 +175,7 @@ interface SpawnOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly input?: GitCall['input'] | undefined;
+  readonly makeSink?: GitCall['makeSink'] | undefined;
   readonly isDone?: GitCall['isDone'] | undefined;
 }
 
@@ -199,7 +203,7 @@ function spawnOnce(args: readonly string[], options: SpawnOptions): Promise<Ende
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stdout?.on('data', options.makeSink?.() ?? ((chunk: Buffer) => stdout.push(chunk)));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     // A git that fails before it has read its input closes the pipe; its exit code tells the story.
     child.stdin?.on('error', () => {});
