@@ -41,7 +41,7 @@ export function decide(state: RunState, situation: Situation): Command | undefin
   const redone = waveToRedo(state);
   if (redone !== undefined) return redoWave(state, redone, situation);
   return (
-    letGo(state) ??
+    letGo(state, situation) ??
     settleWithoutWork(state, situation) ??
     startWork(state, situation) ??
     openEarly(state, freeSlots(state)) ??
@@ -50,7 +50,7 @@ export function decide(state: RunState, situation: Situation): Command | undefin
   );
 }
 
-function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | undefined {
+function settleWithoutWork(state: RunState, { nowMs, busy }: Situation): Command | undefined {
   const { agenda } = state;
   const nodeAt = (index: number) => state.nodes[index] as PlanNode;
   const isPending = (index: number) => stepStateOf(state, index).status === 'pending';
@@ -67,7 +67,9 @@ function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | und
     if (isFailingFast(state) && !isCleanup(state, node)) return skipped(state, unasked);
     return { type: expansion === undefined ? 'ask' : 'expand', node };
   }
-  const answer = agenda.answers.first((index) => stepStateOf(state, index).status === 'waiting');
+  const answer = agenda.answers.first(
+    (index) => stepStateOf(state, index).status === 'waiting' && !busy.has(`resolve:${index}`),
+  );
   if (answer !== undefined) return { type: 'answer', node: nodeAt(answer) };
   const deadline = nextDeadline(state);
   if (deadline === undefined || deadline.atMs > nowMs) return undefined;
