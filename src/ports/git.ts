@@ -3,8 +3,8 @@
  * line; isomorphic-git where there is no git program) and one conformance suite holds both to the
  * same object ids.
  *
- * Nothing here touches the user's index, HEAD, branch, stash or hooks, except `adoptCommit`, which
- * says so.
+ * Nothing here touches the user's index, HEAD, branch, stash or hooks, except `adoptCommit` and
+ * `checkOutConflict`, which say so.
  */
 
 import type { Oid } from '../base/ids.ts';
@@ -213,6 +213,13 @@ export interface GitPort {
    * @throws OrchError ORCH_NEEDS_GIT with the embedded git
    */
   mergeChanges(request: MergeRequest): Promise<MergeResult>;
+  /**
+   * In a worktree of orch's own that stands cleanly at `ours`: its files become those of the merge, and
+   * its index gets the conflicting paths with the sides they have, as after `git merge`. HEAD stays. Safe
+   * to repeat after a crash.
+   * @throws OrchError ORCH_NEEDS_GIT with the embedded git
+   */
+  checkOutConflict(request: { readonly ours: Oid; readonly result: MergeResult }): Promise<void>;
   /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
   adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
   /** Writes files below `path` of a commit into the work tree. */
