@@ -249,11 +249,12 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
 
 function worktreeFrom(file: z.output<typeof WorktreeSchema>): WorktreeConfig {
   const { root, include = [], setup, ports = 0 } = file;
-  const written = typeof setup === 'string' ? { run: setup } : setup;
+  const { run, reads = COMMON_MANIFESTS } =
+    typeof setup === 'string' || setup === undefined ? { run: setup } : setup;
   return {
     ...(root === undefined ? {} : { root }),
     include,
-    ...(written === undefined ? {} : { setup: { reads: COMMON_MANIFESTS, ...written } }),
+    ...(run === undefined ? {} : { setup: { run, reads } }),
     ports,
   };
 }
