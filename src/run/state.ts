@@ -236,6 +236,7 @@ export interface RunState {
     readonly brought: Oid;
     readonly rescue: string;
     readonly rescueCommit: Oid;
+    readonly apart?: true;
   };
   accepted?: {
     readonly at: string;
