@@ -2,14 +2,17 @@
  * A checkpoint against `git add -A && git commit -qm x`: in turns, on the same repository of 50,000
  * files, of which each turn changes 10 first.
  *
- * A checkpoint is all of it: snapshot, the run's folder, commit, ref, and the proof that every object
- * is there. How long each part took goes to stderr.
+ * A checkpoint is all of it: snapshot, the look for secrets in what changed, the run's folder, commit,
+ * ref, and the proof that every object is there. How long each part took goes to stderr, and what the
+ * first look cost, which loads the rules.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openGit } from '../src/adapters/git/open-git.ts';
+import { createSecretScanner } from '../src/adapters/secrets.ts';
+import { findSecrets } from '../src/engine/scan-secrets.ts';
 import type { GitPort } from '../src/ports/git.ts';
 import { median, pairs, report, rowOf } from './harness.ts';
 
@@ -64,21 +67,26 @@ async function part<T>(name: string, work: Promise<T>): Promise<T> {
   return result;
 }
 
+const scanner = createSecretScanner();
 let tip = '';
+let tipTree = '';
 let wave = 0;
 async function checkpoint(port: GitPort): Promise<void> {
   changeFiles();
   wave += 1;
   const request = { index, exclude: ['.orch/runs/bench'], maxFileSizeBytes: 10_000_000 };
   const { tree } = await part('snapshot', port.snapshot(request));
+  const message = `orch: bench wave ${wave}\n`;
+  const found = await part('secrets', findSecrets(scanner, port, tipTree, tree));
+  if (found.length > 0) throw new Error('a secret in a benchmark');
   const files = new Map([[`.orch/runs/bench/events/${wave}.jsonl`, Buffer.from(`${wave}\n`)]]);
   const full = await part('treeWithFiles', port.treeWithFiles(tree, files));
-  const message = `orch: bench wave ${wave}\n`;
   const commit = await part('commit', port.commit({ tree: full, parents: [tip], message }));
   await part('updateRefs', port.updateRefs([{ ref: 'refs/heads/orch/bench', to: commit }]));
   const isComplete = await part('isComplete', port.isComplete(commit, [tip]));
   if (!isComplete) throw new Error('an incomplete checkpoint');
   tip = commit;
+  tipTree = tree;
 }
 
 function addAndCommit(): void {
@@ -90,7 +98,11 @@ function addAndCommit(): void {
 try {
   makeRepository();
   tip = git('rev-parse', 'HEAD');
+  tipTree = git('rev-parse', 'HEAD^{tree}');
   const port = await openGit(top);
+  const start = performance.now();
+  await scanner.scan([{ path: 'a.txt', bytes: Buffer.from('nothing\n') }]);
+  console.error(`the first scan ${(performance.now() - start).toFixed(1)} ms`);
   const times = await pairs(PAIRS, () => checkpoint(port), addAndCommit);
   for (const [name, ms] of partsMs) console.error(`${name.padEnd(14)} ${median(ms).toFixed(1)} ms`);
   report([rowOf('a checkpoint / git add -A && git commit, 10 of 50,000 files', times, 1.15)]);

@@ -15,6 +15,7 @@ import { boundOutput } from './bound-output.ts';
 import { isSaidToJob } from './job-environment.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
 import type { LiveRun } from './live-run.ts';
+import { MergeProbes } from './probe-merges.ts';
 import { redactOutput } from './redact-output.ts';
 
 export interface AttemptSpec {
@@ -60,6 +61,8 @@ export class Attempts {
   readonly #run: LiveRun;
   readonly #pool: KeeperPool;
   readonly #adopted: AdoptedKeepers;
+  /** Early looks at what isolated steps are doing. */
+  readonly probes: MergeProbes;
   readonly #live = new Map<string, Attempt>();
   /** Asked to stop while they were still looked up in the cache. */
   readonly #stoppedEarly = new Map<string, Failure>();
@@ -74,6 +77,7 @@ export class Attempts {
     this.#run = run;
     this.#pool = new KeeperPool(run);
     this.#adopted = new AdoptedKeepers(run);
+    this.probes = new MergeProbes(run);
     this.#graceMs = run.parts.settings.graceMs;
   }
 
@@ -199,6 +203,7 @@ export class Attempts {
   close(): void {
     this.#look?.[Symbol.dispose]();
     this.#adopted.close();
+    this.probes[Symbol.dispose]();
     for (const { timer } of this.#live.values()) timer?.[Symbol.dispose]();
     this.#pool.close();
   }

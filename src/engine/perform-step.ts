@@ -77,12 +77,23 @@ interface Start {
 /** Starts the process, unless the cache has what it would come to. */
 function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: Place): void {
   const { node, attempt, script, env, keeper } = start;
-  const launch = (cacheKey?: StepCacheKey) =>
-    attempts.start(keeper, specOf(run, node, attempt, place, cacheKey), {
-      script: withSetup(place, attemptFolder(run.parts.files, node.id, attempt), script),
-      env: { ...env, ...placeEnvironment(place) },
-      cwd: place.root,
-    });
+  const launch = (cacheKey?: StepCacheKey) => {
+    const spec = specOf(run, node, attempt, place, cacheKey);
+    const ended = (outcome: Outcome) => {
+      attempts.probes.forget(node);
+      spec.ended(outcome);
+    };
+    if (place.claim) attempts.probes.watch(node, place);
+    attempts.start(
+      keeper,
+      { ...spec, ended },
+      {
+        script: withSetup(place, attemptFolder(run.parts.files, node.id, attempt), script),
+        env: { ...env, ...placeEnvironment(place) },
+        cwd: place.root,
+      },
+    );
+  };
   if (node.step.cache === undefined) return launch();
   run.task(`cache:${node.index}`, async () => {
     const found = await findStepEntry(run, place, node, script, env);

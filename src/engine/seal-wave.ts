@@ -97,7 +97,9 @@ interface Scanned extends Pinned {
 }
 
 async function pinScanned(run: LiveRun, ref: string, message: string): Promise<Scanned> {
-  const before = run.state.checkpoints.at(-1)?.tree ?? run.state.base;
+  const { checkpointOpen, checkpoints, base } = run.state;
+  // The checkpoint of the wave before may still be on its way.
+  const before = checkpointOpen?.tree ?? checkpoints.at(-1)?.tree ?? base;
   const { git } = run.parts;
   let secrets: readonly SecretFinding[] = [];
   let isRefused = false;

@@ -66,11 +66,12 @@ function reasonToStop(state: RunState, interrupt: string | undefined): Failure |
  * Clean-up goes on after a failure, everything else is let go at once: an approval nobody needs to
  * give any more, another attempt that need not be waited for.
  */
-export function letGo(state: RunState): Command | undefined {
+export function letGo(state: RunState, { busy }: Situation): Command | undefined {
   if (!isFailingFast(state)) return undefined;
   const isLetGo = (index: number) => !isCleanup(state, state.nodes[index] as PlanNode);
   for (const index of state.waiting) {
-    if (!isLetGo(index)) continue;
+    // A conflict that a person has settled is being taken up: what comes of it is told soon.
+    if (!isLetGo(index) || busy.has(`resolve:${index}`)) continue;
     const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state).detail };
     return { type: 'fail', node: state.nodes[index] as PlanNode, failure };
   }

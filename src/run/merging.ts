@@ -106,6 +106,7 @@ export function finishResolve(state: RunState, event: ResolveFinished): void {
 function failMerge(state: RunState, index: number, failure: Failure, retryAt?: string): void {
   const step = stepStateOf(state, index);
   forgetMerge(state, index);
+  if (failure.kind === 'crash') step.crashes += 1;
   const attempt = step.attempts.at(-1);
   if (attempt) {
     attempt.status = failure.kind === 'cancelled' ? 'cancelled' : 'failed';

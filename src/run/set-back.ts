@@ -76,6 +76,7 @@ export function setBackWave(state: RunState, event: WaveInvalidated): void {
   }
   reopenWave(state, wave, gate === undefined);
   waveOf(state, wave).status = 'planned';
+  if (gate !== undefined) return; // The run was going on, or was cancelled meanwhile.
   state.status = 'running';
   state.cancelled = false;
   delete state.endedAt;

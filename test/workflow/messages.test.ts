@@ -421,7 +421,7 @@ describe('each mistake has its sentence and its way out', () => {
       text: 'x: &d { run: x }\nsteps:\n  a: { <<: *d, run: y }\n',
       says: [
         '1:1: unknown key "x"',
-        'fix: remove it; known here: name, extends, description, strategy, workspace, concurrency, fail_fast, on_failure, inputs, outputs, env, budget, pools, waves, checkpoint, defaults, conflicts, steps, gates, notify [ORCH_UNKNOWN_KEY]',
+        'fix: remove it; known here: name, extends, description, strategy, workspace, concurrency, fail_fast, on_failure, inputs, outputs, env, budget, pools, waves, checkpoint, secrets, defaults, conflicts, steps, gates, notify [ORCH_UNKNOWN_KEY]',
         '3:8: unknown key "<<" in step "a"',
         'fix: merge keys are not supported; use "defaults", "env" or "extends" [ORCH_UNKNOWN_KEY]',
       ],

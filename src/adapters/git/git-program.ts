@@ -35,6 +35,8 @@ export interface GitCall {
   readonly settings?: readonly string[];
   /** Exit codes that are an answer and no failure; [0] by default. */
   readonly okCodes?: readonly number[];
+  /** Takes what is printed as it comes, in place of `stdout`; made anew when the call is. */
+  readonly makeSink?: () => (chunk: Buffer) => void;
   /** Asked before a call that a signal ended is made again; by default a repetition does no harm. */
   readonly isDone?: () => Promise<boolean>;
 }
@@ -160,6 +162,7 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
     cwd: worktree,
     env,
     input: call.input,
+    makeSink: call.makeSink,
     isDone: call.isDone,
   });
   if (writes) crashPoint(`git ${subcommand}:after`);
@@ -179,6 +182,7 @@ interface SpawnOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly input?: GitCall['input'] | undefined;
+  readonly makeSink?: GitCall['makeSink'] | undefined;
   readonly isDone?: GitCall['isDone'] | undefined;
 }
 
@@ -206,7 +210,7 @@ function spawnOnce(args: readonly string[], options: SpawnOptions): Promise<Ende
     });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
-    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stdout?.on('data', options.makeSink?.() ?? ((chunk: Buffer) => stdout.push(chunk)));
     child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
     // A git that fails before it has read its input closes the pipe; its exit code tells the story.
     child.stdin?.on('error', () => {});

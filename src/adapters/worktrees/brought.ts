@@ -19,6 +19,8 @@ export interface Brought {
   /** Of the sparse patterns, see sparse.ts. */
   readonly sparse: string;
   readonly commit: Oid;
+  /** Which folder it is, so that one put in its place is not taken for it; see identifyFolder. */
+  readonly identity: string;
   /** Every folder of the commit, '' for the top, to what it looked like; '' when that is not sure. */
   readonly folders: ReadonlyMap<BytePath, string>;
 }
@@ -27,6 +29,7 @@ const shape = record({
   boot: text,
   sparse: text,
   commit: oid,
+  identity: text,
   index: text,
   folders: listOf(listOf(text)),
 });
@@ -38,8 +41,14 @@ export function indexOf(gitDir: string): string {
   return join(gitDir, 'orch', 'index');
 }
 
-/** @returns undefined when nothing is known that could be relied on */
-export function readBrought(gitDir: string): Brought | undefined {
+/** Tells a folder from a later one of the same name, which may even get the number of its inode. */
+export function identifyFolder(root: string): string {
+  const stats = lstatSync(root, { throwIfNoEntry: false, bigint: true });
+  return stats?.isDirectory() ? `${stats.ino}:${stats.birthtimeNs}` : '';
+}
+
+/** @returns undefined when nothing is known that could be relied on, or `root` is another folder */
+export function readBrought(gitDir: string, root: string): Brought | undefined {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(pathIn(gitDir), 'utf8'));
@@ -52,9 +61,8 @@ export function readBrought(gitDir: string): Brought | undefined {
     readonly index: string;
     readonly folders: readonly [BytePath, string][];
   };
-  return stored.index === describeIndex(gitDir)
-    ? { ...stored, folders: new Map(stored.folders) }
-    : undefined;
+  const isSame = stored.index === describeIndex(gitDir) && stored.identity === identifyFolder(root);
+  return isSame ? { ...stored, folders: new Map(stored.folders) } : undefined;
 }
 
 export function writeBrought(gitDir: string, brought: Brought): void {

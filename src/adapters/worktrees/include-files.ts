@@ -47,10 +47,12 @@ export async function findIncluded(
   // Only what git ignores: an untracked file of the user's is unfinished work and not for jobs.
   const ignored = await runGit(context, {
     args: ['check-ignore', '-z', '--stdin'],
-    input: joinNul(found),
+    // It refuses literal pathspecs; `./` keeps a name that begins with `:` from being magic.
+    env: { GIT_LITERAL_PATHSPECS: '0' },
+    input: joinNul(found.map((path) => `./${path}`)),
     okCodes: [0, 1],
   });
-  return splitNul(ignored.stdout);
+  return splitNul(ignored.stdout).map((path) => path.slice('./'.length));
 }
 
 function refuseEscape(pattern: string): void {

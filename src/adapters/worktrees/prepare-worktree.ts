@@ -9,13 +9,13 @@ import { createGitCli } from '../git/git-cli.ts';
 import { type GitContext, runGit } from '../git/git-program.ts';
 import { createWorkTree } from '../work-tree.ts';
 import { bringToCommit } from './bring-to-commit.ts';
-import { type Brought, readBrought, writeBrought } from './brought.ts';
+import { type Brought, identifyFolder, readBrought, writeBrought } from './brought.ts';
 import { stopOrphanedGit } from './call-git.ts';
 import { rememberSettings } from './clear-state.ts';
 import { keepPaths } from './delete-others.ts';
 import { copyIncluded, findIncluded, withoutTracked } from './include-files.ts';
 import { describeFolders } from './known-folders.ts';
-import { addWorktree, deleteFolder, findGitDir, isRealFolder } from './make-worktree.ts';
+import { addWorktree, deleteFolder, findGitDir } from './make-worktree.ts';
 import { whileMaking } from './making-lock.ts';
 import { firstPort, type PoolPlace } from './pool-place.ts';
 import type { Records } from './records.ts';
@@ -62,8 +62,7 @@ function findBrought(
   sparse: string,
 ): Brought | undefined {
   const gitDir = findGitDir(user.commonDir, root);
-  if (gitDir === undefined || !isRealFolder(root)) return undefined;
-  const brought = readBrought(gitDir);
+  const brought = gitDir === undefined ? undefined : readBrought(gitDir, root);
   // Nothing was synced, so after a reboot any file may be half of what it was.
   return brought?.boot === processes.bootId() && brought.sparse === sparse ? brought : undefined;
 }
@@ -125,6 +124,7 @@ async function bring(
     boot: processes.bootId(),
     sparse,
     commit,
+    identity: identifyFolder(root),
     folders: describeFolders(root, folders),
   });
   return prepared(world, claim, context);
@@ -150,8 +150,7 @@ async function settleSetup(
 /** @see WorktreePool.open */
 export function openPrepared(world: PoolWorld, claim: WorktreeClaim): PreparedWorktree | undefined {
   const gitDir = findGitDir(world.user.commonDir, claim.root);
-  if (gitDir === undefined || !isRealFolder(claim.root)) return undefined;
-  const commit = readBrought(gitDir)?.commit;
+  const commit = gitDir === undefined ? undefined : readBrought(gitDir, claim.root)?.commit;
   if (commit === undefined) return undefined;
   return prepared(world, claim, contextOf(worktreeOf(world.user, claim.root), commit));
 }

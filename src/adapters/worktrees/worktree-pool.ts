@@ -100,7 +100,7 @@ export function openWorktreePool(
             number,
             root,
             run: claim?.run ?? null,
-            commit: (gitDir && readBrought(gitDir)?.commit) ?? null,
+            commit: (gitDir && readBrought(gitDir, root)?.commit) ?? null,
             usedAtMs: Math.max(claim?.claimedAtMs ?? 0, stored?.usedAtMs ?? 0),
             exists: isRealFolder(root),
           },

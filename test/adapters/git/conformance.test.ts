@@ -262,6 +262,36 @@ describe.each<Adapter>([gitProgram, embedded])('$name', ({ open }) => {
       repository.git('fsck', '--strict', '--no-dangling');
     });
 
+    test('an object that is there is put into a tree with its mode', async () => {
+      using repository = makeRepository();
+      const head = fill(repository);
+      const port = await open(repository.top);
+      const oid = repository.git('rev-parse', `${head}:top.txt`);
+      const files = new Map([['src/tool.sh', { mode: '100755', oid }]]);
+      const edited = await port.treeWithFiles(repository.git('rev-parse', `${head}^{tree}`), files);
+      expect(repository.git('ls-tree', edited, 'src/tool.sh')).toBe(
+        `100755 blob ${oid}\tsrc/tool.sh`,
+      );
+    });
+
+    test('blobs are read together, without those that are too large or not there', async () => {
+      using repository = makeRepository();
+      const contents = ['', 'one\n', 'no line feed', '\n\n', '\0\xff\n', 'x'.repeat(200_000)];
+      for (const [n, content] of contents.entries())
+        repository.write(`${n}`, Buffer.from(content, 'latin1'));
+      repository.write('large', 'y'.repeat(200_001));
+      const head = repository.commitAll('first');
+      const port = await open(repository.top);
+      const oidOf = (path: string | number) => repository.git('rev-parse', `${head}:${path}`);
+      const oids = [...contents.keys()].map(oidOf);
+      const asked = [oidOf('large'), ...oids, 'f'.repeat(head.length), oids[1] ?? ''];
+      const blobs = await port.readBlobs(asked, 200_000);
+      expect([...blobs.keys()].sort()).toEqual([...oids].sort());
+      for (const [n, oid] of oids.entries())
+        expect(Buffer.from(blobs.get(oid) ?? []).toString('latin1')).toBe(contents[n]);
+      expect(await port.readBlobs([], 10)).toEqual(new Map());
+    });
+
     test('an emptied tree is the empty tree', async () => {
       using repository = makeRepository();
       const head = fill(repository);

@@ -19,7 +19,7 @@ export interface Stage extends Disposable {
   readonly first: string;
   readonly root: string;
   /** A pool of its own, as another process would open it. */
-  open(settings?: Partial<WorktreeSettings>): Promise<WorktreePool>;
+  open(settings?: Partial<WorktreeSettings>, top?: string): Promise<WorktreePool>;
 }
 
 export const RUN = 'run-1';
@@ -39,9 +39,9 @@ export async function makeStage(): Promise<Stage> {
     repository,
     first,
     root,
-    async open(settings = {}) {
+    async open(settings = {}, top = repository.top) {
       const ports = { clock: createClock(), files: createFiles(), processes: createProcesses() };
-      const git = await openGit(repository.top);
+      const git = await openGit(top);
       return openWorktreePool(ports, git, { root, include: [], ports: 0, ...settings });
     },
     [Symbol.dispose]: () => repository[Symbol.dispose](),

@@ -1,0 +1,40 @@
+/** The programs that tests of the pool race and kill: `<work> <repository> <root> <argument>...`. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createClock } from '../../../src/adapters/clock.ts';
+import { createFiles } from '../../../src/adapters/files/files.ts';
+import { openGit } from '../../../src/adapters/git/open-git.ts';
+import { createProcesses } from '../../../src/adapters/processes/processes.ts';
+import { openWorktreePool } from '../../../src/adapters/worktrees/worktree-pool.ts';
+
+const [work, repository = '', root = '', ...words] = process.argv.slice(2);
+const ports = { clock: createClock(), files: createFiles(), processes: createProcesses() };
+const pool = openWorktreePool(ports, await openGit(repository), {
+  root,
+  include: ['.env'],
+  setup: { run: 'npm ci', reads: ['top.txt'] },
+  ports: 0,
+});
+switch (work) {
+  case 'claim':
+    for (let count = 0; count < 10; count++) console.log(pool.claim(words[0] ?? '').number);
+    break;
+  case 'make':
+    // Several at once, each in a worktree of its own.
+    await Promise.all([1, 2].map(() => pool.prepare(pool.claim(words[0] ?? ''), words[1] ?? '')));
+    break;
+  case 'live': {
+    // A whole life: claimed, prepared, used, brought on, released, removed.
+    const [run = '', first = '', second = ''] = words;
+    const claim = pool.claimed(run, 1) ?? pool.claim(run);
+    await pool.prepare(claim, first);
+    pool.noteSetup(claim, []);
+    writeFileSync(join(claim.root, 'junk'), 'x');
+    writeFileSync(join(claim.root, 'top.txt'), 'x');
+    await pool.prepare(claim, second);
+    pool.release(claim);
+    // As a clean-up does: also what an earlier removal has begun.
+    for (const { number } of pool.list()) await pool.remove(number);
+    break;
+  }
+}
