@@ -7,8 +7,8 @@ import { acceptMessage } from '../checkpoint/message.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
 import type { Checkpoint } from '../run/state.ts';
-import { startTree } from './accept-pins.ts';
 import type { LiveRun } from './live-run.ts';
+import { originOf } from './origin-of-run.ts';
 import { sealedTreeOf } from './roll-back.ts';
 
 export interface CommitWanted {
@@ -30,7 +30,7 @@ export async function makeCommit(
   const { git } = run.parts;
   const { state } = run;
   const target = checkpoint.commit;
-  if (how === 'ff' && head !== state.base) throw notFastForward(state.run);
+  if (how === 'ff' && head !== (await originOf(run)).base) throw notFastForward(state.run);
   if (how === 'ff' || (head === null && how === 'merge')) return target;
   const tree = apart ? await treeApart(run, head, checkpoint) : await mergedTree(run, head, target);
   const parents = [...(head === null ? [] : [head]), ...(how === 'merge' ? [target] : [])];
@@ -42,7 +42,7 @@ export async function makeCommit(
 /** The current branch with what the run changed, and nothing of what it began on. */
 async function treeApart(run: LiveRun, head: Oid | null, checkpoint: Checkpoint): Promise<Oid> {
   const { git } = run.parts;
-  const base = await startTree(run);
+  const { tree: base } = await originOf(run);
   const theirs = await sealedTreeOf(run, checkpoint);
   const ours = head ?? (await git.emptyTree());
   const { tree, conflicts } = await git.mergeChanges({ base, ours, theirs });

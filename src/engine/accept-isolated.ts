@@ -8,8 +8,9 @@ import { changedByBoth } from '../checkpoint/accept-refusals.ts';
 import { RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import type { IndexMove, LeftOut } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
-import { readIndexTree, startTree } from './accept-pins.ts';
+import { readIndexTree } from './accept-pins.ts';
 import type { LiveRun } from './live-run.ts';
+import { originOf } from './origin-of-run.ts';
 
 export interface IsolatedTrees {
   readonly head: Oid | null;
@@ -38,7 +39,7 @@ export async function planIsolated(run: LiveRun, trees: IsolatedTrees): Promise<
   const { git } = run.parts;
   const { commit, workTree, index, apart } = trees;
   const head = trees.head ?? (await git.emptyTree());
-  const start = await startTree(run);
+  const { tree: start } = await originOf(run);
   // What was uncommitted is brought to the commit, and stays as a change to it.
   const merged = apart
     ? await git.mergeChanges({ base: head, ours: workTree, theirs: commit })

@@ -6,37 +6,23 @@ import { dirname } from 'node:path';
 import type { Oid } from '../base/ids.ts';
 import { choosePathsToWrite } from '../checkpoint/accept.ts';
 import { gitBusy, recordsInTheWay } from '../checkpoint/accept-refusals.ts';
-import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
+import { RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import type { Commit, GitPort, Snapshot } from '../ports/git.ts';
-import { type Checkpoint, isIsolated } from '../run/state.ts';
+import { isIsolated } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
-import { sealedTreeOf } from './roll-back.ts';
+import { originOf } from './origin-of-run.ts';
 import { keptOut } from './seal-wave.ts';
-
-function firstCheckpoint({ state }: LiveRun): Checkpoint {
-  const [first] = state.checkpoints;
-  if (first === undefined) throw new Error('a run that passed has a checkpoint of wave 0');
-  return first;
-}
-
-/** The files as they were when the run began, uncommitted changes included. */
-export async function startTree(run: LiveRun): Promise<Oid> {
-  return await sealedTreeOf(run, firstCheckpoint(run));
-}
 
 /** What wave 0 holds more than the commit that the run began on. */
 export async function findUncommitted(run: LiveRun, head: Oid | null): Promise<string[]> {
   const { git } = run.parts;
-  const { state } = run;
-  const before = state.base === null ? await git.emptyTree() : state.base;
-  const { commit } = firstCheckpoint(run);
-  const found = await git.diffTrees(before, commit);
-  const own = `${committedFolder(state.run)}/`;
-  const foreign = found.map(({ path }) => path).filter((path) => !path.startsWith(own));
-  if (foreign.length === 0 || head === null || !isIsolated(state)) return foreign;
+  const { base, tree } = await originOf(run);
+  const found = await git.diffTrees(base ?? (await git.emptyTree()), tree);
+  const paths = found.map(({ path }) => path);
+  if (paths.length === 0 || head === null || !isIsolated(run.state)) return paths;
   // Committed meanwhile.
-  const missing = new Set((await git.diffTrees(head, commit)).map(({ path }) => path));
-  return foreign.filter((path) => missing.has(path));
+  const missing = new Set((await git.diffTrees(head, tree)).map(({ path }) => path));
+  return paths.filter((path) => missing.has(path));
 }
 
 /** @throws OrchError ORCH_IN_THE_WAY where writing the record of the run would replace a link */

@@ -16,7 +16,12 @@ import type { AcceptHow } from '../run/events.ts';
 import { type Checkpoint, type RunState, standingCheckpoint } from '../run/state.ts';
 import { withHeldRun } from './hold-run.ts';
 import type { LiveRun } from './live-run.ts';
-import { type AcceptRequest, beginAccept, performAccept, recordAccepted } from './perform-accept.ts';
+import {
+  type AcceptRequest,
+  beginAccept,
+  performAccept,
+  recordAccepted,
+} from './perform-accept.ts';
 
 export interface Accepted {
   readonly run: string;
@@ -43,31 +48,36 @@ export async function acceptRun(
   git: GitPort,
   request: AcceptRequest,
 ): Promise<Accepted> {
-  return await withHeldRun(ports, git, { id: request.run, what: 'accept' }, async (run) => {
-    const head = await git.head();
-    const { state } = run;
-    const checkpoint = standingCheckpoint(state);
-    if (await isStillAccepted(git, state, head, checkpoint))
-      return describe(state, head, 'before', null);
-    refuseUnlessPassed(state);
-    if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
-    refuseAtBeginning(state, checkpoint.wave);
-    if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
-    if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
-    if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
-    if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
-      recordAccepted(run, {
-        how: 'merge',
-        commit: head.oid,
-        rescue: null,
-        brought: checkpoint.commit,
-      });
-      return describe(state, head, 'there', checkpoint);
-    }
-    await beginAccept(run, request, { head, checkpoint });
-    await performAccept(run, head.oid);
-    return describe(state, head, 'accepted', checkpoint);
-  });
+  return await withHeldRun(
+    ports,
+    git,
+    { id: request.run, what: 'accept', ofIsolated: 'files' },
+    async (run) => {
+      const head = await git.head();
+      const { state } = run;
+      const checkpoint = standingCheckpoint(state);
+      if (await isStillAccepted(git, state, head, checkpoint))
+        return describe(state, head, 'before', null);
+      refuseUnlessPassed(state);
+      if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
+      refuseAtBeginning(state, checkpoint.wave);
+      if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
+      if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
+      if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
+      if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
+        recordAccepted(run, {
+          how: 'merge',
+          commit: head.oid,
+          rescue: null,
+          brought: checkpoint.commit,
+        });
+        return describe(state, head, 'there', checkpoint);
+      }
+      await beginAccept(run, request, { head, checkpoint });
+      await performAccept(run, head.oid);
+      return describe(state, head, 'accepted', checkpoint);
+    },
+  );
 }
 
 /** The branch may have been taken back since, or another one be current. */
