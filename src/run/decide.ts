@@ -10,7 +10,7 @@
 import type { PlanNode } from '../plan/plan.ts';
 import type { Alarm } from './agenda.ts';
 import { type Command, countSettling, hasFinished, isQuiet, type Situation } from './command.ts';
-import { openEarly, redoWave, settleMerges, waveToRedo } from './decide-isolated.ts';
+import { hasFallen, openEarly, settleMerges, takeBack, whatToTakeBack } from './decide-isolated.ts';
 import {
   closeCheckpointedWave,
   endEarly,
@@ -38,8 +38,8 @@ export function decide(state: RunState, situation: Situation): Command | undefin
   const settled = settleMerges(state, situation, freeSlots(state, situation));
   if (settled !== undefined) return settled;
   if (isOver(state)) return endEarly(state, situation);
-  const redone = waveToRedo(state);
-  if (redone !== undefined) return redoWave(state, redone, situation);
+  const back = whatToTakeBack(state);
+  if (back !== undefined) return takeBack(state, back, situation);
   return (
     letGo(state, situation) ??
     settleWithoutWork(state, situation) ??
@@ -109,6 +109,7 @@ function startWork(state: RunState, situation: Situation): Command | undefined {
     agenda.ready.push(state.nodes[retry.node] as PlanNode);
     agenda.retries.drop();
   }
+  if (hasFallen(state)) return undefined;
   const isFailing = isFailingFast(state);
   if (freeSlots(state, situation) <= 0 && !isFailing) return undefined;
   const node = agenda.ready.peek(state.pools, ({ index }) => {

@@ -4,7 +4,7 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
-import { dropWhatFollows } from './decide-isolated.ts';
+import { takeBack, whatToTakeBack } from './decide-isolated.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
 import {
@@ -93,17 +93,17 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   if (!isQuiet(state, situation)) return undefined;
   const closed = closeCheckpointedWave(state);
   if (closed) return closed;
+  const back = whatToTakeBack(state);
+  if (back) return takeBack(state, back, situation);
   if (countEnded(state) < state.leaves) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
       : { type: 'skip-rest', ...whyFailingFast(state) };
   }
   const wave = state.waves[state.frontier];
-  const dropped = dropWhatFollows(state);
-  if (dropped) return dropped;
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };
-  const back = status === 'failed' ? goBack(state) : undefined;
-  if (back) return back;
+  const target = status === 'failed' ? goBack(state) : undefined;
+  if (target) return target;
   if (wave?.status === 'sealed') return { type: 'close-wave', wave: state.frontier, status };
   return recordEnd(state, status) ?? { type: 'finish', status };
 }

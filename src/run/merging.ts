@@ -129,6 +129,7 @@ export function forgetMerge(state: RunState, index: number): void {
   delete step.candidate;
   delete step.conflict;
   state.conflicts.delete(index);
+  if (state.mergeOpen?.node === index) delete state.mergeOpen;
   const place = state.mergeQueue.indexOf(index);
   if (place >= 0) state.mergeQueue.splice(place, 1);
 }

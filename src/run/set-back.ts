@@ -12,7 +12,6 @@ import {
   type Attempt,
   gateKey,
   hasEnded,
-  latestCheckpoint,
   type RunState,
   type StepState,
   stepStateOf,
@@ -116,7 +115,7 @@ function stands(state: RunState, node: PlanNode, { kept_until, gate }: WaveInval
  * Whether steps of a wave can be done again in an isolated run: those that no earlier checkpoint holds.
  */
 export function isToDoAgain(state: RunState, wave: number): boolean {
-  const upTo = latestCheckpoint(state, wave - 1)?.upTo;
+  const upTo = waveOf(state, wave - 1).sealed?.seq;
   return (
     upTo !== undefined &&
     state.nodes.some((node) => {
