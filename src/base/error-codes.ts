@@ -35,6 +35,10 @@ export const ERROR_CODES = {
     meaning: 'Objects of a checkpoint were pruned by someone else while it was written.',
   },
   ORCH_NO_SUCH_CHECKPOINT: { exit: 'usage', meaning: 'The run has no checkpoint of this wave.' },
+  ORCH_OTHER_TREE: {
+    exit: 'refused',
+    meaning: 'A run in the work tree goes on from a checkpoint only where the files are as that has them.',
+  },
   ORCH_NOT_ACCEPTABLE: {
     exit: 'refused',
     meaning: 'Only what a run that passed stands at can be brought to a branch.',

@@ -8,12 +8,13 @@
  * or, when the work tree has none of the run's files any more, as after `git stash` or `git reset`,
  * every file that stands as HEAD has it. While some of them are there, a file as HEAD has it was taken
  * back on purpose.
+ *
+ * An isolated run has left no file there: all that the commit changes is written, and where the user
+ * has changed it as well nothing is.
  */
 import { OrchError } from '../base/errors.ts';
-import { plural, stripControl } from '../base/text.ts';
-import type { AcceptHow } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
-import { namePaths, type PathChange, withoutRecords } from './rollback.ts';
+import { isIsolated, type RunState } from '../run/state.ts';
+import { type PathChange, withoutRecords } from './rollback.ts';
 
 /** How trees differ; each list goes from the first to the second. */
 export interface AcceptDifferences {
@@ -35,6 +36,75 @@ export function choosePathsToWrite(differences: AcceptDifferences): Set<string> 
   const isMissed = (path: string) => isAbsent && brought.has(path) && !unlikeHead.has(path);
   const wanted = [...pathsOf(differences.workTreeToCommit)];
   return new Set(wanted.filter((path) => isMissed(path) || !edited.has(path)));
+}
+
+/** As AcceptDifferences, for an isolated run. */
+export interface IsolatedDifferences {
+  readonly headToCommit: readonly PathChange[];
+  readonly workTreeToCommit: readonly PathChange[];
+  readonly workTreeToHead: readonly PathChange[];
+  /** The work tree and wave 0: what was edited since the run began. */
+  readonly workTreeToStart: readonly PathChange[];
+  readonly indexToCommit: readonly PathChange[];
+  readonly indexToHead: readonly PathChange[];
+  readonly indexToStart: readonly PathChange[];
+  /**
+   * Only when the commit leaves out what was uncommitted when the run began: the work tree and the same
+   * with what the commit brings.
+   */
+  readonly workTreeToMerged?: readonly PathChange[];
+}
+
+export interface IsolatedChoice {
+  /** Paths to be written or deleted in the work tree; all others are left as they are. */
+  readonly written: ReadonlySet<string>;
+  /** Paths that hold work of the user which would be overwritten: nothing can be brought. */
+  readonly blocked: readonly string[];
+}
+
+/** Overwritten is only what HEAD or the run itself holds. */
+export function choosePathsOfIsolated(differences: IsolatedDifferences): IsolatedChoice {
+  const { headToCommit, workTreeToCommit, workTreeToMerged } = differences;
+  const toWrite = pathsOf(workTreeToMerged ?? workTreeToCommit);
+  const brought = pathsOf([...headToCommit, ...(workTreeToMerged ?? [])]);
+  const editedHere = pathsOf(differences.workTreeToHead);
+  const editedSince = pathsOf(differences.workTreeToStart);
+  const unlikeCommit = pathsOf(differences.indexToCommit);
+  const staged = pathsOf(differences.indexToHead);
+  const stagedSince = pathsOf(differences.indexToStart);
+  const isHeldInFile = (path: string) =>
+    !toWrite.has(path) || !editedHere.has(path) || !editedSince.has(path);
+  const isHeldInIndex = (path: string) => {
+    if (!unlikeCommit.has(path) || !staged.has(path)) return true;
+    // What stays uncommitted is taken from the file, so both have to be as they were.
+    return !stagedSince.has(path) && (workTreeToMerged === undefined || !editedSince.has(path));
+  };
+  const blocked = [...brought].filter((path) => !isHeldInFile(path) || !isHeldInIndex(path));
+  const kept = [...workTreeToCommit, ...differences.indexToCommit].filter(
+    ({ path, oldMode }) => oldMode !== ABSENT && !brought.has(path),
+  );
+  const places = headToCommit.filter(({ newMode }) => newMode !== ABSENT);
+  return {
+    written: new Set([...brought].filter((path) => toWrite.has(path))),
+    blocked: [...new Set([...blocked, ...findInPlaces(kept, places)])].sort(),
+  };
+}
+
+/** Mode of a path that a tree does not have. */
+const ABSENT = '000000';
+
+/** Kept files where a folder belongs, and those in a folder where a file belongs. */
+function findInPlaces(kept: readonly PathChange[], places: readonly PathChange[]): string[] {
+  const files = pathsOf(places);
+  const folders = new Set([...files].flatMap(foldersAbove));
+  return [...pathsOf(kept)].filter(
+    (path) => folders.has(path) || foldersAbove(path).some((folder) => files.has(folder)),
+  );
+}
+
+function foldersAbove(path: string): string[] {
+  const parts = path.split('/');
+  return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 function pathsOf(changes: readonly PathChange[]): Set<string> {
@@ -63,73 +133,15 @@ export function refuseUnlessPassed(state: RunState): void {
 }
 
 /** @throws OrchError ORCH_NOT_ACCEPTABLE when the run was taken back to where it began */
-export function refuseAtBeginning({ run, checkpoints }: RunState, wave: number): void {
+export function refuseAtBeginning(state: RunState, wave: number): void {
+  const { run, checkpoints } = state;
   const last = checkpoints.at(-1)?.wave ?? 0;
   if (wave > 0 || last === 0) return;
   throw new OrchError(
     'ORCH_NOT_ACCEPTABLE',
-    `the work tree was taken back to where run ${run} began: there is nothing to bring`,
+    isIsolated(state)
+      ? `run ${run} was taken back to where it began: there is nothing to bring`
+      : `the work tree was taken back to where run ${run} began: there is nothing to bring`,
     { fix: `orch rollback ${run} --to ${last}, then: orch accept ${run}` },
-  );
-}
-
-export function uncommittedAtStart(
-  run: string,
-  how: AcceptHow,
-  paths: readonly string[],
-): OrchError {
-  return new OrchError(
-    'ORCH_UNCOMMITTED',
-    `run ${run} began on uncommitted changes, which would be committed too: ${namePaths(paths)}`,
-    { fix: `orch accept ${run} --${how} --include-uncommitted` },
-  );
-}
-
-export function notFastForward(run: string): OrchError {
-  return new OrchError(
-    'ORCH_NOT_FAST_FORWARD',
-    `the current branch does not stand where run ${run} began, so it cannot be wound forward`,
-    { fix: `orch accept ${run} --merge, or --squash` },
-  );
-}
-
-export function conflicting(run: string, paths: readonly string[]): OrchError {
-  const places = paths.length === 0 ? 'they have no common history' : namePaths(paths, 20);
-  return new OrchError(
-    'ORCH_MERGE_CONFLICT',
-    `run ${run} and the current branch do not go together: ${places}; nothing was changed`,
-    {
-      fix: `git stash --include-untracked && git merge orch/${run}, and settle it there`,
-    },
-  );
-}
-
-export function gitBusy(run: string, what: string): OrchError {
-  return new OrchError('ORCH_GIT_BUSY', `${what}; nothing was changed`, {
-    fix: `finish it (git status says how), then: orch accept ${run}`,
-  });
-}
-
-export function acceptInTheWay(run: string, paths: readonly string[]): OrchError {
-  return new OrchError(
-    'ORCH_IN_THE_WAY',
-    `${plural(paths.length, 'file')} that no commit holds would be overwritten: ${namePaths(paths)}; nothing was changed`,
-    { fix: `move them away, then: orch accept ${run}` },
-  );
-}
-
-export function recordsInTheWay(run: string, path: string): OrchError {
-  return new OrchError(
-    'ORCH_IN_THE_WAY',
-    `${path} is a symbolic link, where the record of the run belongs; nothing was changed`,
-    { fix: `rm ${path}, then: orch accept ${run}` },
-  );
-}
-
-export function onOwnBranch(run: string): OrchError {
-  return new OrchError(
-    'ORCH_NOT_ACCEPTABLE',
-    `the current branch is orch/${stripControl(run)}, which the run itself has made`,
-    { fix: `git switch <the branch to bring it to>, then: orch accept ${run}` },
   );
 }

@@ -4,30 +4,25 @@
  */
 import { dirname } from 'node:path';
 import type { Oid } from '../base/ids.ts';
-import {
-  choosePathsToWrite,
-  gitBusy,
-  recordsInTheWay,
-  uncommittedAtStart,
-} from '../checkpoint/accept.ts';
-import { committedFolder, RECORDS_FOLDER } from '../checkpoint/layout.ts';
-import type { Commit, GitPort } from '../ports/git.ts';
-import type { AcceptHow } from '../run/events.ts';
+import { choosePathsToWrite } from '../checkpoint/accept.ts';
+import { gitBusy, recordsInTheWay } from '../checkpoint/accept-refusals.ts';
+import { RECORDS_FOLDER } from '../checkpoint/layout.ts';
+import type { Commit, GitPort, Snapshot } from '../ports/git.ts';
+import { isIsolated } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
+import { originOf } from './origin-of-run.ts';
 import { keptOut } from './seal-wave.ts';
 
-/** @throws OrchError ORCH_UNCOMMITTED when wave 0 holds more than the commit that the run began on */
-export async function refuseUncommitted(run: LiveRun, how: AcceptHow): Promise<void> {
+/** What wave 0 holds more than the commit that the run began on. */
+export async function findUncommitted(run: LiveRun, head: Oid | null): Promise<string[]> {
   const { git } = run.parts;
-  const { base, checkpoints } = run.state;
-  const before = base === null ? await git.emptyTree() : base;
-  const [first] = checkpoints;
-  if (first === undefined) throw new Error('a run that passed has a checkpoint of wave 0');
-  const found = await git.diffTrees(before, first.commit);
+  const { base, tree } = await originOf(run);
+  const found = await git.diffTrees(base ?? (await git.emptyTree()), tree);
   const paths = found.map(({ path }) => path);
-  const own = `${committedFolder(run.state.run)}/`;
-  const foreign = paths.filter((path) => !path.startsWith(own));
-  if (foreign.length > 0) throw uncommittedAtStart(run.state.run, how, foreign);
+  if (paths.length === 0 || head === null || !isIsolated(run.state)) return paths;
+  // Committed meanwhile.
+  const missing = new Set((await git.diffTrees(head, tree)).map(({ path }) => path));
+  return paths.filter((path) => missing.has(path));
 }
 
 /** @throws OrchError ORCH_IN_THE_WAY where writing the record of the run would replace a link */
@@ -61,14 +56,14 @@ export async function readIndexTree(run: LiveRun): Promise<Oid> {
 }
 
 /** By an index of its own, made from the user's as it is now: the run's knows nothing of later commits. */
-export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
+export async function snapshotWorkTree(run: LiveRun): Promise<Snapshot> {
   const { git, files, ports } = run.parts;
   const index = `${files.folder}/accept-index`;
   const forget = () => {
     for (const suffix of ['', '.ignored', '.unwatched']) ports.files.remove(`${index}${suffix}`);
   };
   forget();
-  const { tree } = await git.snapshot({
+  const snapshot = await git.snapshot({
     index,
     exclude: [],
     maxFileSizeBytes: run.state.workflow.checkpoint.maxFileSizeBytes,
@@ -77,7 +72,7 @@ export async function snapshotWorkTree(run: LiveRun): Promise<Oid> {
     keepOut: keptOut(run.state),
   });
   forget();
-  return tree;
+  return snapshot;
 }
 
 interface Trees {
@@ -102,13 +97,13 @@ export async function findPathsLeft(git: GitPort, trees: Trees): Promise<string[
   return [RECORDS_FOLDER, ...left];
 }
 
-/** Paths that were changed after the pin, and not by what accept writes itself. */
-export async function editedSince(run: LiveRun, before: Oid, commit: Oid): Promise<string[]> {
+/** Paths that were changed after the pin, and not by what accept writes itself: `target`. */
+export async function editedSince(run: LiveRun, before: Oid, target: Oid): Promise<string[]> {
   const { git } = run.parts;
-  const now = await snapshotWorkTree(run);
-  const unlikeCommit = new Set((await git.diffTrees(now, commit)).map(({ path }) => path));
+  const { tree: now } = await snapshotWorkTree(run);
+  const unlikeTarget = new Set((await git.diffTrees(now, target)).map(({ path }) => path));
   const changed = await git.diffTrees(before, now);
-  return changed.map(({ path }) => path).filter((path) => unlikeCommit.has(path));
+  return changed.map(({ path }) => path).filter((path) => unlikeTarget.has(path));
 }
 
 /** One ref holds both: a commit of the index, whose last parent is one of the work tree. */

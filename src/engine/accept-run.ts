@@ -7,37 +7,21 @@
  * to finish, then the branch moves. So a second call finishes what a crash cut short.
  */
 import type { Oid } from '../base/ids.ts';
-import {
-  acceptInTheWay,
-  onOwnBranch,
-  refuseAtBeginning,
-  refuseUnlessPassed,
-} from '../checkpoint/accept.ts';
-import { branchOf, committedFolder } from '../checkpoint/layout.ts';
+import { refuseAtBeginning, refuseUnlessPassed } from '../checkpoint/accept.ts';
+import { onOwnBranch } from '../checkpoint/accept-refusals.ts';
+import { branchOf } from '../checkpoint/layout.ts';
 import type { GitPort, Head } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
-import type { AcceptHow, AcceptStarted, RunAccepted } from '../run/events.ts';
+import type { AcceptHow } from '../run/events.ts';
 import { type Checkpoint, type RunState, standingCheckpoint } from '../run/state.ts';
-import { makeCommit } from './accept-commit.ts';
-import {
-  editedSince,
-  findPathsLeft,
-  pin,
-  pinnedWorkTree,
-  readIndexTree,
-  refuseLinks,
-  refuseUncommitted,
-  snapshotWorkTree,
-} from './accept-pins.ts';
 import { withHeldRun } from './hold-run.ts';
 import type { LiveRun } from './live-run.ts';
-import { nextRescueRef } from './rescue-ref.ts';
-
-export interface AcceptRequest {
-  readonly run: string;
-  readonly how: AcceptHow;
-  readonly includeUncommitted: boolean;
-}
+import {
+  type AcceptRequest,
+  beginAccept,
+  performAccept,
+  recordAccepted,
+} from './perform-accept.ts';
 
 export interface Accepted {
   readonly run: string;
@@ -64,26 +48,36 @@ export async function acceptRun(
   git: GitPort,
   request: AcceptRequest,
 ): Promise<Accepted> {
-  return await withHeldRun(ports, git, { id: request.run, what: 'accept' }, async (run) => {
-    const head = await git.head();
-    const { state } = run;
-    const checkpoint = standingCheckpoint(state);
-    if (await isStillAccepted(git, state, head, checkpoint))
-      return describe(state, head, 'before', null);
-    refuseUnlessPassed(state);
-    if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
-    refuseAtBeginning(state, checkpoint.wave);
-    if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
-    if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
-    if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
-    if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
-      record(run, { how: 'merge', commit: head.oid, rescue: null, brought: checkpoint.commit });
-      return describe(state, head, 'there', checkpoint);
-    }
-    await begin(run, request, { head, checkpoint });
-    await perform(run, head.oid);
-    return describe(state, head, 'accepted', checkpoint);
-  });
+  return await withHeldRun(
+    ports,
+    git,
+    { id: request.run, what: 'accept', ofIsolated: 'files' },
+    async (run) => {
+      const head = await git.head();
+      const { state } = run;
+      const checkpoint = standingCheckpoint(state);
+      if (await isStillAccepted(git, state, head, checkpoint))
+        return describe(state, head, 'before', null);
+      refuseUnlessPassed(state);
+      if (checkpoint === undefined) throw new Error(`run ${state.run} passed without a checkpoint`);
+      refuseAtBeginning(state, checkpoint.wave);
+      if (run.parts.frozen.commit_to === 'current') return alreadyThere(state, head, checkpoint);
+      if (head.ref === branchOf(state.run)) throw onOwnBranch(state.run);
+      if (await finishOpen(run, head)) return describe(state, head, 'accepted', checkpoint);
+      if (head.oid !== null && (await git.isAncestor(checkpoint.commit, head.oid))) {
+        recordAccepted(run, {
+          how: 'merge',
+          commit: head.oid,
+          rescue: null,
+          brought: checkpoint.commit,
+        });
+        return describe(state, head, 'there', checkpoint);
+      }
+      await beginAccept(run, request, { head, checkpoint });
+      await performAccept(run, head.oid);
+      return describe(state, head, 'accepted', checkpoint);
+    },
+  );
 }
 
 /** The branch may have been taken back since, or another one be current. */
@@ -99,61 +93,6 @@ async function isStillAccepted(
   return await git.isAncestor(accepted.commit, head.oid);
 }
 
-interface Place {
-  readonly head: Head;
-  readonly checkpoint: Checkpoint;
-}
-
-/** Everything that can be refused, then the pins and the intent. */
-async function begin(run: LiveRun, request: AcceptRequest, place: Place): Promise<void> {
-  const { git } = run.parts;
-  const head = place.head.oid;
-  if (!request.includeUncommitted) await refuseUncommitted(run, request.how);
-  refuseLinks(run);
-  const indexTree = await readIndexTree(run);
-  const commit = await makeCommit(run, request.how, head, place.checkpoint);
-  const workTree = await snapshotWorkTree(run);
-  const brought = place.checkpoint.commit;
-  const left = await findPathsLeft(git, { head, commit, workTree, checkpoint: brought });
-  const blockers = await git.inTheWay(workTree, commit, left);
-  if (blockers.length > 0) throw acceptInTheWay(request.run, blockers);
-  const rescue = await nextRescueRef(run, async (held) => {
-    return held.tree === indexTree && (await pinnedWorkTree(git, held)) === workTree;
-  });
-  const rescueCommit = await pin(run, rescue, { head, indexTree, workTree });
-  const started: AcceptStarted = {
-    type: 'accept.started',
-    how: request.how,
-    commit,
-    head,
-    brought,
-    rescue,
-    rescue_commit: rescueCommit,
-  };
-  run.record(started);
-  run.flush();
-}
-
-/**
- * Moves the branch and the index, writes what has to be written, records it. Safe to repeat.
- * @param head where the branch stands now
- */
-async function perform(run: LiveRun, head: Oid | null): Promise<void> {
-  const { git } = run.parts;
-  const open = run.state.acceptOpen;
-  if (open === undefined) throw new Error('no accept was started');
-  await git.adoptCommit(open.commit, open.head);
-  const workTree = await pinnedWorkTree(git, await git.readCommit(open.rescueCommit));
-  if (workTree === null) throw new Error(`${open.rescue} is not a pin of accept`);
-  const trees = { head: open.head, commit: open.commit, workTree, checkpoint: open.brought };
-  const left = await findPathsLeft(git, trees);
-  // After a crash the user may have gone on: what was edited since is not ours to write.
-  const edited = head === open.commit ? await editedSince(run, workTree, open.commit) : [];
-  await git.restoreWorkTree(workTree, open.commit, [...left, ...edited]);
-  await git.checkOutPath(open.commit, committedFolder(run.state.run));
-  record(run, open);
-}
-
 /**
  * Takes up an accept that a crash cut short after the branch had moved. One that had not got so far
  * has changed nothing, and is begun anew by the caller.
@@ -163,19 +102,14 @@ async function finishOpen(run: LiveRun, head: Head): Promise<boolean> {
   const open = run.state.acceptOpen;
   if (open === undefined || head.oid === null) return false;
   if (head.oid === open.commit) {
-    await perform(run, head.oid);
+    await performAccept(run, head.oid);
     return true;
   }
   if ((await git.resolve(open.commit)) === null) return false;
   if (!(await git.isAncestor(open.commit, head.oid))) return false;
   // Commits were made on top of it: the index is theirs by now.
-  record(run, open);
+  recordAccepted(run, open);
   return true;
-}
-
-function record(run: LiveRun, { how, commit, rescue, brought }: Omit<RunAccepted, 'type'>): void {
-  run.record({ type: 'run.accepted', how, commit, rescue, ...(brought && { brought }) });
-  run.flush();
 }
 
 function alreadyThere(state: RunState, head: Head, checkpoint: Checkpoint): Accepted {

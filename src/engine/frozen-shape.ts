@@ -109,11 +109,14 @@ const wave = record({
   validation: level,
 });
 
+const runId: Shape = (value) => typeof value === 'string' && isRunId(value);
+
 const frozen = record({
-  run: (value) => typeof value === 'string' && isRunId(value),
+  run: runId,
   orch_version: text,
   created_at: instant,
   base: orNull(oid),
+  from: optional(record({ run: runId, wave: count, commit: oid })),
   // git keeps control characters and blanks out of its refs; so does a record that is believed.
   branch: orNull(matching(/^refs\/[^\s\x00-\x1f\x7f~^:?*[\\]+$/)),
   index_tree: orNull(oid),

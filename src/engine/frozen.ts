@@ -10,6 +10,7 @@ import { canonicalJson } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
+import type { ForkPoint } from '../run/state.ts';
 import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
 import { hasFrozenShape } from './frozen-shape.ts';
 
@@ -22,6 +23,8 @@ export interface Frozen {
   readonly created_at: string;
   /** Commit the run began on; null in a repository without commits. */
   readonly base: Oid | null;
+  /** The checkpoint that it goes on from, whose commit is `base`; absent for most runs. */
+  readonly from?: ForkPoint;
   /** Branch it began on; null when HEAD was detached. */
   readonly branch: string | null;
   /** Tree of the user's index at the start; null when it could not be written. */

@@ -6,12 +6,13 @@
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { decide } from '../run/decide.ts';
+import { isIsolated } from '../run/state.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { createCheckpoint } from './make-checkpoint.ts';
 import { readRun } from './read-run.ts';
 import { lockRun } from './start-run.ts';
-import { lockWorkTree } from './work-tree-lock.ts';
+import { lockWorkTree, refuseIfStepsRun } from './work-tree-lock.ts';
 
 /** Nothing is run, so nothing of this matters. */
 const NO_SETTINGS: RunSettings = {
@@ -22,22 +23,31 @@ const NO_SETTINGS: RunSettings = {
   environment: {},
 };
 
+interface HoldRequest {
+  readonly id: string;
+  /** What the command does, for whoever is refused meanwhile: `rollback`. */
+  readonly what: string;
+  /** What it changes of an isolated run: files of the work tree, or only what is recorded of the run. */
+  readonly ofIsolated: 'files' | 'record';
+}
+
 /**
  * @param git of the work tree that the command changes; usually the one that the run began in
- * @param what the command does, for whoever is refused meanwhile: `rollback`
  * @throws OrchError ORCH_LOCKED with who holds it, ORCH_STEPS_RUNNING when steps of an interrupted run
  *   are still at work there
  */
 export async function withHeldRun<T>(
   ports: Ports,
   git: GitPort,
-  { id, what }: { readonly id: string; readonly what: string },
+  { id, what, ofIsolated }: HoldRequest,
   work: (run: LiveRun) => Promise<T>,
 ): Promise<T> {
   const { commonDir, worktree } = git.repository;
   const before = readRun(ports.files, commonDir, id);
-  using _worktree = lockWorkTree(ports, git.repository, `${what} ${id}`);
+  const leavesFiles = ofIsolated === 'record' && isIsolated(before.state);
+  using _worktree = leavesFiles ? undefined : lockWorkTree(ports, git.repository, `${what} ${id}`);
   using _run = lockRun(ports, before.files, before.state.epoch);
+  if (leavesFiles) refuseIfStepsRun(ports, id, '');
   // Read again: what the last holder wrote before it let go counts.
   const { files, frozen, journal, state } = readRun(ports.files, commonDir, id);
   const run = new LiveRun({

@@ -57,6 +57,7 @@ function fold(
     workflow: frozen.workflow,
     plan: frozen.plan,
     inputs: frozen.inputs,
+    ...(frozen.from && { from: frozen.from }),
   });
   for (const event of events) {
     if (event.type === 'plan.changed') {

@@ -49,7 +49,7 @@ export async function prepareRollBack(
   by: 'command' | 'on_failure',
 ): Promise<RollbackStarted> {
   const { git } = run.parts;
-  const target = await targetTree(run, checkpoint);
+  const target = await sealedTreeOf(run, checkpoint);
   if (isIsolated(run.state)) return await prepareTipRollBack(run, checkpoint, by);
   const { tree: now } = await run.withIndex(() => takeSnapshot(run));
   const rescue = await nextRescueRef(run, ({ tree }) => tree === now);
@@ -85,7 +85,7 @@ export async function restoreTarget(run: LiveRun): Promise<Restored> {
   const { git, files } = run.parts;
   const open = openRollBack(run.state);
   const checkpoint = checkpointOf(run.state, open.to);
-  const target = await targetTree(run, checkpoint);
+  const target = await sealedTreeOf(run, checkpoint);
   if (isIsolated(run.state)) {
     const done = await restoreTip(run, checkpoint);
     return { done, tree: target, rescue: open.rescue, differing: [], submodules: [] };
@@ -114,7 +114,7 @@ export async function completeRollBack(run: LiveRun): Promise<Restored> {
   const { git } = run.parts;
   const open = openRollBack(run.state);
   const checkpoint = checkpointOf(run.state, open.to);
-  const target = await targetTree(run, checkpoint);
+  const target = await sealedTreeOf(run, checkpoint);
   const { tree: from } = await git.readCommit(open.rescueCommit);
   const before = await git.diffTrees(from, target);
   const now = isIsolated(run.state) ? from : (await run.withIndex(() => takeSnapshot(run))).tree;
@@ -144,7 +144,7 @@ function checkpointOf(state: RunState, wave: number): Checkpoint {
  * The tree as it was sealed, taken from the checkpoint that holds it together with the run's record:
  * nothing else refers to the sealed tree itself, and a `git gc` may have deleted it since.
  */
-async function targetTree(run: LiveRun, { commit, tree, wave }: Checkpoint): Promise<Oid> {
+export async function sealedTreeOf(run: LiveRun, { commit, tree, wave }: Checkpoint): Promise<Oid> {
   const { git } = run.parts;
   const { base } = run.state;
   if (!(await git.isComplete(commit, base === null ? [] : [base])))

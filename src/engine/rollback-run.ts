@@ -1,6 +1,6 @@
 /**
- * `orch rollback`: brings the work tree to what a checkpoint holds, at a person's wish. Goes back and
- * forward again; a run that goes on afterwards does the waves behind that checkpoint once more.
+ * `orch rollback`: brings the work tree to what a checkpoint holds, at a person's wish; of an isolated
+ * run only what it goes on from, and no file. Goes back and forward again; a run that goes on afterwards does the waves behind that checkpoint once more.
  *
  * How a rollback is done without losing anything is roll-back.ts, where it may go checkpoint/rollback.ts.
  */
@@ -11,6 +11,7 @@ import type { Ports } from '../ports/ports.ts';
 import { hasFinished } from '../run/decide.ts';
 import type { LeftOutFile } from '../run/events.ts';
 import { wavesToRedo } from '../run/set-back.ts';
+import { isIsolated } from '../run/state.ts';
 import { withHeldRun } from './hold-run.ts';
 import type { LiveRun } from './live-run.ts';
 import { completeRollBack, prepareRollBack, type Restored, restoreTarget } from './roll-back.ts';
@@ -34,6 +35,8 @@ export interface RolledBack {
   readonly leftOut: readonly LeftOutFile[];
   /** `orch resume` has something to do. */
   readonly isResumable: boolean;
+  /** No file has changed, only what the run goes on from; `rescue` holds what it had come to. */
+  readonly isIsolated: boolean;
 }
 
 /**
@@ -47,14 +50,19 @@ export async function rollbackRun(
   request: { readonly run: string; readonly to: number },
 ): Promise<RolledBack> {
   const { run: id, to } = request;
-  return await withHeldRun(ports, git, { id, what: 'rollback' }, async (run) => {
-    const open = run.state.rollbackOpen;
-    if (open === undefined) chooseCheckpoint(run.state, to);
-    const finished = open && (await completeRollBack(run));
-    const restored = finished?.done.to === to ? finished : await goTo(run, to);
-    if (restored.differing.length > 0) throw notRestored(id, to, restored);
-    return describe(run, restored, restored === finished);
-  });
+  return await withHeldRun(
+    ports,
+    git,
+    { id, what: 'rollback', ofIsolated: 'record' },
+    async (run) => {
+      const open = run.state.rollbackOpen;
+      if (open === undefined) chooseCheckpoint(run.state, to);
+      const finished = open && (await completeRollBack(run));
+      const restored = finished?.done.to === to ? finished : await goTo(run, to);
+      if (restored.differing.length > 0) throw notRestored(id, to, restored);
+      return describe(run, restored, restored === finished);
+    },
+  );
 }
 
 async function goTo(run: LiveRun, to: number): Promise<Restored> {
@@ -79,6 +87,7 @@ function describe({ state }: LiveRun, restored: Restored, finished: boolean): Ro
     finished,
     others: [...waves].filter((wave) => wave !== to).sort((a, b) => a - b),
     leftOut: state.waves[to]?.leftOut ?? [],
+    isIsolated: isIsolated(state),
     isResumable: !hasFinished(state) || wavesToRedo(state).length > 0,
   };
 }

@@ -5,7 +5,7 @@ import { committedFolder, mergedRef, sealedRef } from '../checkpoint/layout.ts';
 import type { LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
 import type { SecretFinding } from '../ports/secrets.ts';
 import type { LeftOutFile, SecretPlace } from '../run/events.ts';
-import { isIsolated, type RunState, stepStateOf, waveOf } from '../run/state.ts';
+import { type ForkPoint, isIsolated, type RunState, stepStateOf, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { pathsOf, policyOf, secretFound, secretsIn, withoutPaths } from './scan-secrets.ts';
 
@@ -18,7 +18,9 @@ const MAX_SECRETS_RECORDED = 100;
  *   begin on another tree than the one that is there
  */
 export function sealWave(run: LiveRun, wave: number): void {
+  const { from } = run.state;
   if (wave > 0 && isIsolated(run.state)) return sealTip(run, wave);
+  if (from && isIsolated(run.state)) return sealFork(run, from);
   run.task(`seal:${wave}`, async () => {
     const name = `orch: ${run.state.workflow.name} wave ${wave}, sealed`;
     const pinned = await run.withIndex(() => pinScanned(run, sealedRef(run.state.run, wave), name));
@@ -39,6 +41,19 @@ export function sealWave(run: LiveRun, wave: number): void {
         ...(secrets.length > 0 && { secrets: placesOf(secrets) }),
         ...(isRefused && { refused: true as const }),
       });
+  });
+}
+
+/** Wave 0 of an isolated run that goes on from a checkpoint: what that holds, and nothing of the user's. */
+function sealFork(run: LiveRun, { run: other, wave, commit: parent }: ForkPoint): void {
+  run.task('seal:0', async () => {
+    const { git } = run.parts;
+    const { tree } = await git.readCommit(parent);
+    const message = `orch: ${run.state.workflow.name} wave 0, from wave ${wave} of ${other}`;
+    const commit = await git.commit({ tree, parents: [parent], message });
+    await git.updateRefs([{ ref: sealedRef(run.state.run, 0), to: commit }]);
+    await beginTip(run, commit);
+    return () => run.record({ type: 'wave.sealed', wave: 0, commit, tree, left_out: [] });
   });
 }
 

@@ -13,6 +13,7 @@ import { createState } from '../run/create-state.ts';
 import type { RunState } from '../run/state.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { driveRun, type RunControl } from './drive-run.ts';
+import { type Fork, refuseOtherTree } from './fork-point.ts';
 import { encodeFrozen, type Frozen } from './frozen.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type LiveRunParts, type RunSettings } from './live-run.ts';
@@ -29,6 +30,8 @@ export interface RunRequest {
   readonly inputs: Readonly<Record<string, JsonValue>>;
   readonly commitTo: 'branch' | 'current';
   readonly settings: RunSettings;
+  /** Checkpoint of another run to go on from. */
+  readonly from?: Fork;
   /** Version of orch, for the record. */
   readonly version: string;
 }
@@ -49,6 +52,7 @@ export async function startRun(
 ): Promise<RunState> {
   refuseWhatIsNotBuilt(request.workflow);
   refuseCommitToCurrent(request);
+  const { from } = request;
   await refuseBlockedBranch(git);
   const { worktree } = git.repository;
   const isolated = request.plan.workspace === 'isolated';
@@ -58,7 +62,9 @@ export async function startRun(
     : lockWorkTree(ports, git.repository, `run ${request.workflow.name}`);
   const frozen = await freeze(ports, git, request);
   const files = runFiles(git.repository.commonDir, frozen.run);
-  await refuseSecrets(ports, git, frozen, files);
+  if (from && !isolated) await refuseOtherTree(ports, git, frozen, from);
+  // What a checkpoint holds was looked at when it was made.
+  if (!(from && isolated)) await refuseSecrets(ports, git, frozen, files);
   using lock = lockRun(ports, files, 0);
   const run = new LiveRun({
     ports,
@@ -73,6 +79,7 @@ export async function startRun(
       workflow: frozen.workflow,
       plan: frozen.plan,
       inputs: frozen.inputs,
+      ...(from && { from: from.point }),
     }),
     journal: new JournalWriter(ports.files, files, { events: [], nextSegment: 0 }),
     observe: hooks.observe,
@@ -108,7 +115,8 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     v: 1,
     orch_version: request.version,
     created_at: new Date(ports.clock.now()).toISOString(),
-    base: head.oid,
+    base: request.from?.point.commit ?? head.oid,
+    ...(request.from && { from: request.from.point }),
     branch: head.ref,
     index_tree: await git.userIndexTree(),
     commit_to: request.commitTo,
@@ -163,8 +171,13 @@ export function refuseWhatIsNotBuilt(workflow: Workflow): void {
   }
 }
 
-/** What isolated steps did comes to the current branch by `orch accept` alone. */
-function refuseCommitToCurrent({ plan, commitTo }: RunRequest): void {
+/** What isolated steps did comes to the current branch by `orch accept` alone; so does a fork. */
+function refuseCommitToCurrent({ plan, commitTo, from }: RunRequest): void {
+  if (from && commitTo === 'current') {
+    throw new OrchError('ORCH_USAGE', '--commit-to current does not go with --from', {
+      fix: 'leave it away, and bring the result with: orch accept',
+    });
+  }
   if (plan.workspace !== 'isolated' || commitTo !== 'current') return;
   throw new OrchError('ORCH_USAGE', '--commit-to current is not for isolated runs', {
     fix: 'leave it away, and bring the result with: orch accept',

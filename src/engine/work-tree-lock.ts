@@ -39,13 +39,14 @@ export function noteRunOfWorkTree(ports: Ports, repository: Repository, run: str
   ports.files.replace(`${workTreeLockFolder(repository)}/last-run`, `${run}\n`);
 }
 
-function refuseIfStepsRun(ports: Ports, run: string): void {
+/** @throws OrchError ORCH_STEPS_RUNNING */
+export function refuseIfStepsRun(ports: Ports, run: string, where = ' in this work tree'): void {
   const living = ports.processes.findMarked({ ORCH_RUN: run });
   if (living.length === 0) return;
   const pids = living.map(({ pid }) => pid).join(', ');
   throw new OrchError(
     'ORCH_STEPS_RUNNING',
-    `steps of the interrupted run ${run} still run in this work tree (${pids})`,
+    `steps of the interrupted run ${run} still run${where} (${pids})`,
     {
       fix: `orch resume ${run}, or orch cancel ${run}`,
     },

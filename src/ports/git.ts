@@ -140,6 +140,14 @@ export interface MergeResult {
   readonly isOpen: boolean;
 }
 
+/** Entries of an index that are to change: where two trees differ, to what the second one has. */
+export interface IndexMove {
+  readonly from: Oid;
+  readonly to: Oid;
+  /** Files or folders that stay as they are. */
+  readonly exclude: readonly string[];
+}
+
 /** What git says of itself and of a folder, whether or not orch can work there. */
 export interface GitDescription {
   /** `2.39.5`; null when there is no git program. */
@@ -227,8 +235,12 @@ export interface GitPort {
    * @throws OrchError ORCH_NEEDS_GIT with the embedded git
    */
   checkOutConflict(request: { readonly ours: Oid; readonly result: MergeResult }): Promise<void>;
-  /** Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files. */
-  adoptCommit(commit: Oid, expectedHead: Oid | null): Promise<void>;
+  /**
+   * Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files.
+   * With `move`, the index changes there alone, and whatever else is staged stays so.
+   * @throws OrchError ORCH_NEEDS_GIT for `move` with the embedded git
+   */
+  adoptCommit(commit: Oid, expectedHead: Oid | null, move?: IndexMove): Promise<void>;
   /** Writes files below `path` of a commit into the work tree. */
   checkOutPath(commit: Oid, path: string): Promise<void>;
   setConfig(key: string, value: string): Promise<void>;

@@ -4,13 +4,20 @@ import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { newAgenda } from './agenda.ts';
 import { rebuildReadiness } from './readiness.ts';
 import { renumberMerges } from './renumber-merges.ts';
-import { type GateState, newStepState, type RunState, type WaveState } from './state.ts';
+import {
+  type ForkPoint,
+  type GateState,
+  newStepState,
+  type RunState,
+  type WaveState,
+} from './state.ts';
 
 export interface RunDefinition {
   readonly run: string;
   readonly workflow: Workflow;
   readonly plan: Plan;
   readonly inputs: Readonly<Record<string, JsonValue>>;
+  readonly from?: ForkPoint;
 }
 
 export function createState(definition: RunDefinition): RunState {

@@ -162,6 +162,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     brought: oid,
     rescue: ref,
     rescue_commit: oid,
+    apart: optional(flag),
   }),
   'run.accepted': record({ how, commit: oid, rescue: orNull(ref), brought: optional(oid) }),
 };

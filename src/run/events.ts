@@ -364,6 +364,8 @@ export interface AcceptStarted extends Body<'accept.started'> {
   readonly rescue: string;
   /** The commit that `rescue` points to. */
   readonly rescue_commit: Oid;
+  /** What was uncommitted when the run began is not in the commit, and stays so. */
+  readonly apart?: true;
 }
 export interface RunAccepted extends Body<'run.accepted'> {
   /** As a merge, as one commit, or by winding the branch forward. */

@@ -149,8 +149,17 @@ export interface KeeperRecord {
   readonly pid_ns?: string;
 }
 
+/** A checkpoint of another run, on which a run began. */
+export interface ForkPoint {
+  readonly run: string;
+  readonly wave: number;
+  readonly commit: Oid;
+}
+
 export interface RunState {
   readonly run: string;
+  /** Absent for a run that began on the user's files alone. */
+  readonly from?: ForkPoint;
   workflow: Workflow;
   plan: Plan;
   inputs: Readonly<Record<string, JsonValue>>;
@@ -236,6 +245,7 @@ export interface RunState {
     readonly brought: Oid;
     readonly rescue: string;
     readonly rescueCommit: Oid;
+    readonly apart?: true;
   };
   accepted?: {
     readonly at: string;

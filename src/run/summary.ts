@@ -135,6 +135,7 @@ export function describeRun(state: RunState): Record<string, unknown> {
     workflow: state.workflow.name,
     status: state.status,
     base: state.base,
+    from: state.from ?? null,
     started_at: state.startedAt,
     ended_at: state.endedAt ?? null,
     checkpoints: newestCheckpoints(state).map(({ wave, commit, tree, at }) => ({

@@ -59,6 +59,7 @@ export function runDetails(facts: RunFacts, nowMs: number, reader: Reader): RunD
     header: [
       `${state.run}: ${statusWords(active, nowMs)}`,
       `workflow ${stripControl(state.workflow.name)} (${stripControl(state.workflow.file)}), begun ${state.startedAt}${begun}${took}`,
+      ...forkLine(state),
       progressText(active.progress),
       ...inputsLine(state),
     ],
@@ -72,6 +73,11 @@ export function runDetails(facts: RunFacts, nowMs: number, reader: Reader): RunD
       ...nextLine(reader, active.next),
     ],
   };
+}
+
+function forkLine({ from }: RunState): string[] {
+  if (from === undefined) return [];
+  return [`goes on from wave ${from.wave} of ${from.run} (${from.commit.slice(0, 12)})`];
 }
 
 function inputsLine({ inputs }: RunState): string[] {

@@ -70,8 +70,10 @@ export async function makeHistory(options: HistoryOptions = {}): Promise<History
     repository.write('untracked.txt', 'untracked\n');
   }
   if (options.fails) writeFileSync(fail, '');
+  // Worktrees of isolated runs go with the repository.
+  const own = { COUNTS: counts, FAIL: fail, XDG_CACHE_HOME: join(repository.folder, 'cache') };
   const orch = async (args: readonly string[], env: Readonly<Record<string, string>> = {}) =>
-    await runOrch(args, { cwd: repository.top, env: { COUNTS: counts, FAIL: fail, ...env } });
+    await runOrch(args, { cwd: repository.top, env: { ...own, ...env } });
   const { run } = asRunOutcome(await orch(['run', 'history', '--json', ...(options.args ?? [])]));
   return {
     repository,

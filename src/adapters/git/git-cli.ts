@@ -82,7 +82,7 @@ export function createGitCli(context: GitContext): GitPort {
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
     mergeChanges: createMerger(context),
     checkOutConflict: (request) => checkOutConflict(context, request),
-    adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
+    adoptCommit: (commit, expectedHead, move) => adoptCommit(context, commit, expectedHead, move),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),
     async setConfig(key, value) {
       if (!/^[A-Za-z][\w-]*\.(.+\.)?[A-Za-z][\w-]*$/.test(key)) {

@@ -33,11 +33,11 @@ export async function rollbackCommand(
       tree,
       to,
       rescue,
-      worktree,
+      worktree: result.isIsolated ? null : worktree,
       left_out: leftOut,
       not_restored: submodules.map(({ path }) => path),
     }),
-    () => describe(context, result, isElsewhere ? worktree : undefined),
+    () => describe(context, result, isElsewhere && !result.isIsolated ? worktree : undefined),
   );
 }
 
@@ -53,9 +53,12 @@ function describe(context: CliContext, result: RolledBack, elsewhere: string | u
     `${rest.finished ? 'finished the rollback' : 'rolled back'} to wave ${to} of ${run} (${restored.slice(0, 12)})`,
     ...(elsewhere === undefined ? [] : [`  in the work tree ${stripControl(elsewhere)}`]),
     `  before: ${rescue}`,
-    ...(leftOut.length === 0 ? [] : [`  not in it, and left as they are: ${leftOutText(leftOut)}`]),
+    ...(rest.isIsolated ? ['  no file was changed; the next steps begin on what it holds'] : []),
+    ...(leftOut.length === 0 || rest.isIsolated
+      ? []
+      : [`  not in it, and left as they are: ${leftOutText(leftOut)}`]),
     ...rest.submodules.map(submoduleLine),
-    `  what that had: git diff HEAD ${rescue}`,
+    `  what that had: git diff ${rest.isIsolated ? restored.slice(0, 12) : 'HEAD'} ${rescue}`,
     ...nextLine(context, next.length === 0 ? null : next.join(', or: '), '  '),
   ].join('\n');
 }

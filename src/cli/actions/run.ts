@@ -1,6 +1,7 @@
 /** The work of `orch run`: definition, plan, run. */
 import { availableParallelism } from 'node:os';
 import { branchOf } from '../../checkpoint/layout.ts';
+import { findForkPoint } from '../../engine/fork-point.ts';
 import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
 import { startRun } from '../../engine/start-run.ts';
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly strategy?: string;
   readonly workspace?: 'in-place' | 'isolated';
   readonly commitTo: 'branch' | 'current';
+  /** `<run>@<wave>` */
+  readonly from?: string;
   readonly cache: boolean;
   readonly refresh?: string[];
   readonly detach?: boolean;
@@ -61,6 +64,7 @@ export async function runCommand(
   });
   const refresh = options.refresh ?? [];
   refuseUnknownRefresh(refresh, workflow, plan);
+  const from = options.from && (await findForkPoint(ports, git, options.from));
   using session = await openRunSession(context);
   const driven = startRun(
     ports,
@@ -70,6 +74,7 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
+      ...(from && { from }),
       settings: settingsFor(context, config, {
         useCache: options.cache,
         refresh,

@@ -22,6 +22,7 @@ export function registerRun(program: Command, context: CliContext): void {
     .addOption(
       new Option('--workspace <kind>', 'where steps run').choices(['in-place', 'isolated']),
     )
+    .option('--from <run@wave>', 'begin on a checkpoint of another run')
     .addOption(
       new Option('--commit-to <where>', 'where checkpoints go: orch/<run>, or the current branch')
         .choices(['branch', 'current'])
@@ -44,6 +45,7 @@ export function registerRun(program: Command, context: CliContext): void {
     'orch run check                            the workflow .orch/workflows/check.yaml',
     'orch run ci.yaml --input target=src       with a value for an input',
     'orch run ci.yaml --json | jq .type        events as they happen, one a line',
+    'orch run ci.yaml --from add-search@2 --workspace isolated   on what wave 2 of another run left',
     'orch run ci.yaml --detach; orch wait      leave it running, then wait for its end',
   ]);
 }

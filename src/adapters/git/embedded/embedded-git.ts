@@ -108,7 +108,10 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
     checkOutConflict: async () => {
       throw needsGit('it does not merge');
     },
-    adoptCommit: (commit, expectedHead) => adoptStoredCommit(gitDir, store, commit, expectedHead),
+    async adoptCommit(commit, expectedHead, move) {
+      if (move) throw needsGit('it does not change single entries of an index');
+      await adoptStoredCommit(gitDir, store, commit, expectedHead);
+    },
     async checkOutPath(commit, path) {
       await writeFiles(files, await listEntries(store, commit, toBytePath(path)));
     },
