@@ -144,9 +144,11 @@ export async function moveTip(
   if (found !== null && found !== from) {
     const { oid, tree: held, parents: before } = await git.readCommit(found);
     if (held === tree && before.join() === parents.join()) return oid;
-    throw new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
-      fix: `git update-ref ${ref} ${from}, then: orch resume ${state.run}`,
-    });
+    // One ahead: a process that was killed moved it and did not live to record that.
+    if (before[0] !== from)
+      throw new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
+        fix: `git update-ref ${ref} ${from}, then: orch resume ${state.run}`,
+      });
   }
   for (let attempt = 1; ; attempt++) {
     const commit = await git.commit({ tree, parents, message });

@@ -69,7 +69,8 @@ export function leaveIdlePlaces(run: LiveRun): void {
   if (isIsolated(run.state)) poolOf(run).releaseOthers(run.state.run, worktreesInUse(run.state));
 }
 
-function worktreesInUse(state: RunState): number[] {
+/** Numbers of those in which something of the run works, or a person does. */
+export function worktreesInUse(state: RunState): number[] {
   const used: (number | undefined)[] = [];
   for (const index of state.running) used.push(stepStateOf(state, index).attempts.at(-1)?.worktree);
   for (const index of state.conflicts)

@@ -10,6 +10,7 @@ import { statusOf } from '../run/verdict.ts';
 import { evaluateTemplate, textOfValue } from '../workflow/expressions.ts';
 import { expandMatrix } from '../workflow/matrix.ts';
 import type { LiveRun } from './live-run.ts';
+import { leavePlace } from './places.ts';
 import { endOf } from './step-events.ts';
 
 /** A step that fails, or is cancelled, without ever having had a process. */
@@ -111,6 +112,7 @@ export function skipRest(run: LiveRun, reason: SkipReason, detail: string): void
 /** The work of an isolated step is done, and will not be merged: it stays pinned. */
 function giveUpMerge(run: LiveRun, node: PlanNode, failure: Failure): void {
   const step = stepStateOf(run.state, node.index);
+  leavePlace(run, step.conflict?.open?.worktree);
   run.record({
     type: 'resolve.finished',
     wave: node.wave,

@@ -16,6 +16,7 @@ import {
 } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { moveTip } from './perform-merge.ts';
+import { leaveIdlePlaces } from './places.ts';
 import { nextRescueRef } from './rescue-ref.ts';
 
 /** What was built on a wave whose gate failed, and with `again` the wave itself. */
@@ -31,11 +32,13 @@ export function takeBack(
         const kept = { kept_until: target.upTo, tip, tree: target.tree };
         run.record({ type: 'wave.invalidated', wave: index, ...kept, gate });
       }
+      leaveIdlePlaces(run); // Nobody is asked any more to settle what conflicted there.
     };
   });
 }
 
-function targetOf(
+/** What the tip becomes, and the event up to which steps stand. */
+export function targetOf(
   state: RunState,
   wave: number,
   again: boolean,
@@ -47,7 +50,8 @@ function targetOf(
   return { tree: sealed.tree, upTo: sealed.seq };
 }
 
-function wavesBuiltOn(state: RunState, wave: number, again: boolean): number[] {
+/** To be invalidated, in order. */
+export function wavesBuiltOn(state: RunState, wave: number, again: boolean): number[] {
   const touched = new Set<number>(again ? [wave] : []);
   for (const [index, { status }] of state.waves.entries())
     if (index > wave && status !== 'planned') touched.add(index);

@@ -326,7 +326,8 @@ function finishGate(state: RunState, event: GateFinished & { readonly at: string
   const failure = event.failure?.kind;
   if (failure === 'crash') gate.crashes += 1;
   else if (failure !== 'interrupted') gate.counted += 1;
-  if (event.status === 'failed') gate.failedSeq = state.seq;
+  // A lost process says nothing of the wave.
+  if (event.status === 'failed' && failure !== 'crash') gate.failedSeq = state.seq;
   const again = event.retry_at !== undefined || failure === 'interrupted';
   gate.status = again ? 'pending' : event.status;
   if (event.retry_at !== undefined) gate.retryAtMs = Date.parse(event.retry_at);

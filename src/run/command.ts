@@ -75,11 +75,14 @@ export function hasFinished(state: RunState): boolean {
   return state.status === 'passed' || state.status === 'failed' || state.status === 'cancelled';
 }
 
-/** Commands that settle conflicts; each has a slot. */
-export function countSettling(state: RunState): number {
+/** Commands that settle conflicts; each has a slot, from when its worktree is being made. */
+export function countSettling(state: RunState, busy: ReadonlySet<string>): number {
+  const byPerson = state.workflow.conflicts?.policy === 'ask';
   let count = 0;
   for (const index of state.conflicts) {
-    if (stepStateOf(state, index).conflict?.open?.by === 'command') count += 1;
+    const open = stepStateOf(state, index).conflict?.open;
+    const isBegun = open ? open.by === 'command' : !byPerson && busy.has(`resolve:${index}`);
+    if (isBegun) count += 1;
   }
   return count;
 }
@@ -91,7 +94,7 @@ export function countSettling(state: RunState): number {
 export function isQuiet(state: RunState, { busy }: Situation): boolean {
   if (state.running.size > 0 || state.runningGates.size > 0) return false;
   if (state.checkpointOpen || state.rollbackOpen || state.mergeOpen) return false;
-  if (countSettling(state) > 0) return false;
+  if (countSettling(state, busy) > 0) return false;
   // A look at unfinished work changes nothing.
   for (const key of busy) if (!/^(?:stop(?:-gate)?:|probe$)/.test(key)) return false;
   return true;

@@ -3,6 +3,7 @@ import type { Plan, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { newAgenda } from './agenda.ts';
 import { rebuildReadiness } from './readiness.ts';
+import { renumberMerges } from './renumber-merges.ts';
 import { type GateState, newStepState, type RunState, type WaveState } from './state.ts';
 
 export interface RunDefinition {
@@ -62,6 +63,7 @@ export function replacePlan(
   { workflow, plan, inputs }: Pick<RunDefinition, 'workflow' | 'plan' | 'inputs'>,
 ): void {
   const before = new Map(state.nodes.map((node) => [node.id, state.steps[node.index]]));
+  const ids = state.nodes.map(({ id }) => id);
   const waves = state.waves;
   state.workflow = workflow;
   state.plan = plan;
@@ -70,6 +72,7 @@ export function replacePlan(
   state.steps = plan.nodes.map(({ id }) => before.get(id) ?? newStepState());
   state.indexOf.clear();
   for (const { id, index } of plan.nodes) state.indexOf.set(id, index);
+  renumberMerges(state, (index) => state.indexOf.get(ids[index] ?? ''));
   state.waves = [null, ...plan.waves].map((wave, index) => {
     const old = waves[index];
     if (old === undefined) return newWave(wave);

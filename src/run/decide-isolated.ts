@@ -6,19 +6,13 @@
  * waves go on. So a checkpoint may hold work of later waves that was merged by then, and whoever goes
  * back to it keeps that work.
  */
+import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
 import type { Failure } from './events.ts';
-import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
+import { hasFailedGate, isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
 import { isToDoAgain } from './set-back.ts';
-import {
-  type GateState,
-  isIsolated,
-  type RunState,
-  stepStateOf,
-  type WaveState,
-  waveOf,
-} from './state.ts';
+import { type GateState, isIsolated, type RunState, stepStateOf, type WaveState } from './state.ts';
 
 /** The next merge, or what is to become of a conflict. */
 export function settleMerges(
@@ -28,9 +22,9 @@ export function settleMerges(
 ): Command | undefined {
   if (state.cancelled) return undefined; // What is in the queue stays pinned.
   if (state.mergeOpen || busy.has(`seal:${state.frontier}`)) return undefined;
+  if (whatToTakeBack(state) !== undefined) return undefined;
   const next = state.mergeQueue[0];
   if (next !== undefined) return { type: 'merge', node: state.nodes[next] as PlanNode };
-  if (waveToRedo(state) !== undefined) return undefined;
   for (const index of state.conflicts) {
     const node = state.nodes[index] as PlanNode;
     const { conflict } = stepStateOf(state, index);
@@ -49,6 +43,7 @@ export function settleMerges(
 /** Steps of later waves start as soon as what they need is merged: the next wave opens for them. */
 export function openEarly(state: RunState, freeSlots: number): Command | undefined {
   if (!isIsolated(state) || state.frontier === 0 || freeSlots <= 0) return undefined;
+  if (state.gateFailed) return undefined; // What cleans up after a wave comes after its checkpoint.
   const next = state.waves.findIndex(
     ({ status }, index) => index >= state.frontier && status === 'planned',
   );
@@ -60,16 +55,31 @@ function hasWorkFrom({ agenda }: RunState, wave: number): boolean {
   return agenda.parked.some((parked, index) => index >= wave && parked.length > 0);
 }
 
+/** What was built on a sealed wave whose gate failed; with `again`, the wave's own work too. */
+export interface TakenBack {
+  readonly wave: number;
+  readonly gate: GateState;
+  readonly again: boolean;
+}
+
 /**
- * A gate of the sealed wave failed and may be tried again: the wave's steps are done again first, with
- * what the gate said, unless there is nothing in the wave that could come out differently.
+ * A gate that may be tried again: the wave's steps are done again first, with what the gate said,
+ * unless there is nothing in the wave that could come out differently. Gates that have failed for
+ * good: nothing that was built on the wave is part of the result.
  */
-export function waveToRedo(state: RunState): number | undefined {
-  if (!isIsolated(state) || isFailingFast(state)) return undefined;
+export function whatToTakeBack(state: RunState): TakenBack | undefined {
   const index = state.frontier;
   const wave = state.waves[index];
-  if (wave?.status !== 'sealed' || failedGate(wave) === undefined) return undefined;
-  return isToDoAgain(state, index) ? index : undefined;
+  if (!isIsolated(state) || wave?.status !== 'sealed' || wave.sealed === undefined)
+    return undefined;
+  const lost = wave.gates.find(({ status }) => status === 'failed');
+  if (lost !== undefined) {
+    const isDue = hasFailedGate(wave) && isBuiltOn(state, index, wave.sealed.seq);
+    return isDue ? { wave: index, gate: lost, again: false } : undefined;
+  }
+  if (state.cancelled || isFailingFast(state)) return undefined;
+  const gate = failedGate(wave);
+  return gate && isToDoAgain(state, index) ? { wave: index, gate, again: true } : undefined;
 }
 
 /** It failed on the wave as it is sealed now, and may be tried again. */
@@ -79,40 +89,41 @@ function failedGate({ gates, sealed }: WaveState): GateState | undefined {
   );
 }
 
-/** Ends what was built on the wave, waits for the gates beside, then takes the wave back. */
-export function redoWave(state: RunState, wave: number, situation: Situation): Command | undefined {
-  const failed = failedGate(waveOf(state, wave));
-  if (failed === undefined) return undefined;
-  const message = `wave ${wave} is done again: gate ${failed.name} failed`;
-  for (const index of state.running) {
+/** Later waves have work that is under way, or that ended after the wave was sealed. */
+function isBuiltOn(state: RunState, wave: number, sealedSeq: number): boolean {
+  return state.nodes.some((node) => {
+    if (!isLeaf(node) || node.wave <= wave || node.step.kind === 'approval') return false;
+    const { status, candidate, endedSeq = 0 } = stepStateOf(state, node.index);
+    if (status === 'running' || candidate !== undefined) return true;
+    return status === 'passed' && endedSeq > sealedSeq;
+  });
+}
+
+/** Its gates have failed for good, and it has no checkpoint yet: clean-up waits for that. */
+export function hasFallen(state: RunState): boolean {
+  const wave = state.waves[state.frontier];
+  return wave?.status === 'sealed' && hasFailedGate(wave);
+}
+
+/** Ends what was built on the wave, waits for the gates beside, then takes it back. */
+export function takeBack(
+  state: RunState,
+  { wave, gate, again }: TakenBack,
+  situation: Situation,
+): Command | undefined {
+  const message = again
+    ? `wave ${wave} is done again: gate ${gate.name} failed`
+    : `gate ${gate.name} of wave ${wave} failed`;
+  const settling = [...state.conflicts].filter(
+    (index) => stepStateOf(state, index).conflict?.open?.by === 'command',
+  );
+  for (const index of [...state.running, ...settling]) {
     if (situation.busy.has(`stop:${index}`)) continue;
     const node = state.nodes[index] as PlanNode;
     return { type: 'stop', node, failure: { kind: 'interrupted', message } };
   }
-  for (const index of state.conflicts) {
-    const open = stepStateOf(state, index).conflict?.open;
-    if (open?.by !== 'command' || situation.busy.has(`stop:${index}`)) continue;
-    const node = state.nodes[index] as PlanNode;
-    return { type: 'stop', node, failure: { kind: 'interrupted', message } };
-  }
   if (!isQuiet(state, situation)) return undefined;
-  const { retryAtMs = 0 } = failed;
+  const { retryAtMs = 0 } = gate;
   if (retryAtMs > situation.nowMs) return { type: 'wake', atMs: retryAtMs };
-  return { type: 'take-back', wave, gate: failed.name, again: true };
-}
-
-/** The gates of a wave have failed for good: nothing that was built on it is part of the result. */
-export function dropWhatFollows(state: RunState): Command | undefined {
-  if (!isIsolated(state)) return undefined;
-  const wave = state.waves[state.frontier];
-  if (wave?.status !== 'sealed' || wave.sealed === undefined || !wave.failed) return undefined;
-  const gate = wave.gates.find(({ status }) => status !== 'passed');
-  if (gate === undefined || !hasEndedAfter(state, wave.sealed.seq)) return undefined;
-  return { type: 'take-back', wave: state.frontier, gate: gate.name, again: false };
-}
-
-function hasEndedAfter(state: RunState, seq: number): boolean {
-  return state.steps.some(
-    ({ status, endedSeq }) => status === 'passed' && endedSeq !== undefined && endedSeq > seq,
-  );
+  return { type: 'take-back', wave, gate: gate.name, again };
 }

@@ -10,7 +10,7 @@
 import type { PlanNode } from '../plan/plan.ts';
 import type { Alarm } from './agenda.ts';
 import { type Command, countSettling, hasFinished, isQuiet, type Situation } from './command.ts';
-import { openEarly, redoWave, settleMerges, waveToRedo } from './decide-isolated.ts';
+import { hasFallen, openEarly, settleMerges, takeBack, whatToTakeBack } from './decide-isolated.ts';
 import {
   closeCheckpointedWave,
   endEarly,
@@ -35,22 +35,22 @@ export function decide(state: RunState, situation: Situation): Command | undefin
     return isQuiet(state, situation)
       ? { type: 'interrupt', signal: situation.interrupt }
       : undefined;
-  const settled = settleMerges(state, situation, freeSlots(state));
+  const settled = settleMerges(state, situation, freeSlots(state, situation));
   if (settled !== undefined) return settled;
   if (isOver(state)) return endEarly(state, situation);
-  const redone = waveToRedo(state);
-  if (redone !== undefined) return redoWave(state, redone, situation);
+  const back = whatToTakeBack(state);
+  if (back !== undefined) return takeBack(state, back, situation);
   return (
-    letGo(state) ??
+    letGo(state, situation) ??
     settleWithoutWork(state, situation) ??
     startWork(state, situation) ??
-    openEarly(state, freeSlots(state)) ??
+    openEarly(state, freeSlots(state, situation)) ??
     advanceWave(state, situation) ??
     rest(state, situation)
   );
 }
 
-function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | undefined {
+function settleWithoutWork(state: RunState, { nowMs, busy }: Situation): Command | undefined {
   const { agenda } = state;
   const nodeAt = (index: number) => state.nodes[index] as PlanNode;
   const isPending = (index: number) => stepStateOf(state, index).status === 'pending';
@@ -67,7 +67,9 @@ function settleWithoutWork(state: RunState, { nowMs }: Situation): Command | und
     if (isFailingFast(state) && !isCleanup(state, node)) return skipped(state, unasked);
     return { type: expansion === undefined ? 'ask' : 'expand', node };
   }
-  const answer = agenda.answers.first((index) => stepStateOf(state, index).status === 'waiting');
+  const answer = agenda.answers.first(
+    (index) => stepStateOf(state, index).status === 'waiting' && !busy.has(`resolve:${index}`),
+  );
   if (answer !== undefined) return { type: 'answer', node: nodeAt(answer) };
   const deadline = nextDeadline(state);
   if (deadline === undefined || deadline.atMs > nowMs) return undefined;
@@ -99,27 +101,29 @@ function nextRetry(state: RunState): Alarm | undefined {
   });
 }
 
-function startWork(state: RunState, { nowMs }: Situation): Command | undefined {
+function startWork(state: RunState, situation: Situation): Command | undefined {
   const { agenda } = state;
+  const { nowMs } = situation;
   // Moved also while no slot is free: what is due must not be waited for.
   for (let retry = nextRetry(state); retry && retry.atMs <= nowMs; retry = nextRetry(state)) {
     agenda.ready.push(state.nodes[retry.node] as PlanNode);
     agenda.retries.drop();
   }
+  if (hasFallen(state)) return undefined;
   const isFailing = isFailingFast(state);
-  if (freeSlots(state) <= 0 && !isFailing) return undefined;
+  if (freeSlots(state, situation) <= 0 && !isFailing) return undefined;
   const node = agenda.ready.peek(state.pools, ({ index }) => {
     const { status, retryAtMs = 0 } = stepStateOf(state, index);
     return status !== 'pending' || retryAtMs > nowMs; // Its next attempt has an entry of its own.
   });
   if (node === undefined) return undefined;
   if (isFailing && !isCleanup(state, node)) return skipped(state, node.index);
-  if (freeSlots(state) <= 0) return undefined;
+  if (freeSlots(state, situation) <= 0) return undefined;
   return { type: 'start', node, attempt: stepStateOf(state, node.index).attempts.length + 1 };
 }
 
-function freeSlots(state: RunState): number {
-  const taken = state.running.size + state.runningGates.size + countSettling(state);
+function freeSlots(state: RunState, { busy }: Situation): number {
+  const taken = state.running.size + state.runningGates.size + countSettling(state, busy);
   return state.plan.concurrency - taken;
 }
 
@@ -147,14 +151,15 @@ function gateOrCheckpoint(
   state: RunState,
   wave: WaveState,
   index: number,
-  { nowMs, busy }: Situation,
+  situation: Situation,
 ): Command | undefined {
+  const { nowMs, busy } = situation;
   // After a failure only clean-up is left to do, and no gate can make the wave good again.
   const pending = isFailingFast(state)
     ? []
     : wave.gates.filter((gate) => gate.status === 'pending');
   const due = pending.find((gate) => (gate.retryAtMs ?? 0) <= nowMs);
-  if (due && freeSlots(state) > 0) return { type: 'gate', wave: index, gate: due };
+  if (due && freeSlots(state, situation) > 0) return { type: 'gate', wave: index, gate: due };
   if (pending.length > 0 || state.runningGates.size > 0) return undefined;
   if (state.checkpointOpen || busy.has('checkpoint')) return undefined; // Checkpoints come in wave order.
   const isLast = index === state.waves.length - 1;

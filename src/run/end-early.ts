@@ -4,7 +4,7 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import { type Command, isQuiet, type Situation } from './command.ts';
-import { dropWhatFollows } from './decide-isolated.ts';
+import { takeBack, whatToTakeBack } from './decide-isolated.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
 import {
@@ -66,11 +66,12 @@ function reasonToStop(state: RunState, interrupt: string | undefined): Failure |
  * Clean-up goes on after a failure, everything else is let go at once: an approval nobody needs to
  * give any more, another attempt that need not be waited for.
  */
-export function letGo(state: RunState): Command | undefined {
+export function letGo(state: RunState, { busy }: Situation): Command | undefined {
   if (!isFailingFast(state)) return undefined;
   const isLetGo = (index: number) => !isCleanup(state, state.nodes[index] as PlanNode);
   for (const index of state.waiting) {
-    if (!isLetGo(index)) continue;
+    // A conflict that a person has settled is being taken up: what comes of it is told soon.
+    if (!isLetGo(index) || busy.has(`resolve:${index}`)) continue;
     const failure: Failure = { kind: 'cancelled', message: whyFailingFast(state).detail };
     return { type: 'fail', node: state.nodes[index] as PlanNode, failure };
   }
@@ -92,17 +93,17 @@ export function endEarly(state: RunState, situation: Situation): Command | undef
   if (!isQuiet(state, situation)) return undefined;
   const closed = closeCheckpointedWave(state);
   if (closed) return closed;
+  const back = whatToTakeBack(state);
+  if (back) return takeBack(state, back, situation);
   if (countEnded(state) < state.leaves) {
     return status === 'cancelled'
       ? { type: 'skip-rest', reason: 'cancelled', detail: 'the run was cancelled' }
       : { type: 'skip-rest', ...whyFailingFast(state) };
   }
   const wave = state.waves[state.frontier];
-  const dropped = dropWhatFollows(state);
-  if (dropped) return dropped;
   if (wave?.status === 'open') return { type: 'seal', wave: state.frontier };
-  const back = status === 'failed' ? goBack(state) : undefined;
-  if (back) return back;
+  const target = status === 'failed' ? goBack(state) : undefined;
+  if (target) return target;
   if (wave?.status === 'sealed') return { type: 'close-wave', wave: state.frontier, status };
   return recordEnd(state, status) ?? { type: 'finish', status };
 }

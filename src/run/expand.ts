@@ -3,6 +3,7 @@
  * those of the plan, and are taken away again when the matrix has to be worked out anew.
  */
 import type { PlanNode } from '../plan/plan.ts';
+import { renumberMerges } from './renumber-merges.ts';
 import { newStepState, type RunState, stepStateOf } from './state.ts';
 
 /**
@@ -84,4 +85,5 @@ export function dropIdleInstances(state: RunState): void {
     needs: node.needs.map((need) => moved.get(need) ?? need),
   }));
   state.steps = steps;
+  renumberMerges(state, (index) => moved.get(index));
 }

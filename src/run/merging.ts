@@ -106,6 +106,7 @@ export function finishResolve(state: RunState, event: ResolveFinished): void {
 function failMerge(state: RunState, index: number, failure: Failure, retryAt?: string): void {
   const step = stepStateOf(state, index);
   forgetMerge(state, index);
+  if (failure.kind === 'crash') step.crashes += 1;
   const attempt = step.attempts.at(-1);
   if (attempt) {
     attempt.status = failure.kind === 'cancelled' ? 'cancelled' : 'failed';
@@ -128,6 +129,7 @@ export function forgetMerge(state: RunState, index: number): void {
   delete step.candidate;
   delete step.conflict;
   state.conflicts.delete(index);
+  if (state.mergeOpen?.node === index) delete state.mergeOpen;
   const place = state.mergeQueue.indexOf(index);
   if (place >= 0) state.mergeQueue.splice(place, 1);
 }

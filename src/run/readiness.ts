@@ -24,11 +24,16 @@ import {
 import { evaluateNestedOutputs, evaluateScope } from './scope.ts';
 import { hasEnded, type RunState, type StepState, stepStateOf, waveOf } from './state.ts';
 
-/** Takes a leaf step that has just ended into account: frees what waited for it. */
+/** A leaf step has just ended. */
 export function endStep(state: RunState, index: number): void {
+  stepStateOf(state, index).endedSeq = state.seq;
+  takeIntoAccount(state, index);
+}
+
+/** Of a leaf step that has ended, now or long ago: frees what waited for it. */
+function takeIntoAccount(state: RunState, index: number): void {
   const node = state.nodes[index] as PlanNode;
   const step = stepStateOf(state, index);
-  step.endedSeq = state.seq;
   waveOf(state, node.wave).open -= 1;
   if (isCleanup(state, node)) state.cleanupOpen -= 1;
   count(state, step);
@@ -88,7 +93,7 @@ export function rebuildReadiness(state: RunState): void {
   // Listed first: settling one node settles others, and none may be settled twice.
   const free = state.nodes.filter(({ index }) => state.openNeeds[index] === 0);
   for (const { index } of free) settle(state, index);
-  for (const index of ended) endStep(state, index);
+  for (const index of ended) takeIntoAccount(state, index);
 }
 
 function resetDerived(state: RunState): void {

@@ -12,7 +12,6 @@ import {
   type Attempt,
   gateKey,
   hasEnded,
-  latestCheckpoint,
   type RunState,
   type StepState,
   stepStateOf,
@@ -76,6 +75,7 @@ export function setBackWave(state: RunState, event: WaveInvalidated): void {
   }
   reopenWave(state, wave, gate === undefined);
   waveOf(state, wave).status = 'planned';
+  if (gate !== undefined) return; // The run was going on, or was cancelled meanwhile.
   state.status = 'running';
   state.cancelled = false;
   delete state.endedAt;
@@ -115,7 +115,7 @@ function stands(state: RunState, node: PlanNode, { kept_until, gate }: WaveInval
  * Whether steps of a wave can be done again in an isolated run: those that no earlier checkpoint holds.
  */
 export function isToDoAgain(state: RunState, wave: number): boolean {
-  const upTo = latestCheckpoint(state, wave - 1)?.upTo;
+  const upTo = waveOf(state, wave - 1).sealed?.seq;
   return (
     upTo !== undefined &&
     state.nodes.some((node) => {

@@ -145,7 +145,7 @@ export async function diffTreesBytes(context: GitContext, from: Oid, to: Oid): P
 }
 
 /** `:100644 100644 <oid> <oid> M` and the path */
-export function parseRawDiff(line: string, path: string): Change {
+function parseRawDiff(line: string, path: string): Change {
   const [oldMode = '', newMode = '', oldOid = '', newOid = '', letter] = line.slice(1).split(' ');
   const status = letter === 'A' ? 'added' : letter === 'D' ? 'deleted' : 'modified';
   return { path, status, oldMode, newMode, oldOid, newOid };

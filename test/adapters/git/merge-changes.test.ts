@@ -12,16 +12,18 @@ const write =
   };
 const remove =
   (...paths: string[]): Edit =>
-  (r) =>
-    paths.forEach((path) => r.remove(path));
+  (r) => {
+    for (const path of paths) r.remove(path);
+  };
 const move =
   (from: string, to: string): Edit =>
   (r) =>
     renameSync(r.path(from), r.path(to));
 const all =
   (...edits: Edit[]): Edit =>
-  (r) =>
-    edits.forEach((edit) => edit(r));
+  (r) => {
+    for (const edit of edits) edit(r);
+  };
 const link =
   (path: string, target: string): Edit =>
   (r) => {
@@ -398,7 +400,7 @@ describe('what does not', () => {
     const edited = makeVersions(repository, { theirs: write({ a: THEIRS }) }).theirs;
     const marked = await mergeIn(repository, { ...versions, theirs: edited });
     expect(filesOf(repository, marked.tree)['a']).toMatch(
-      /^<<<<<<< OURS\n[^]*^=======\n[^]*^>>>>>>> THEIRS$/m,
+      /^<<<<<<< OURS\n[\s\S]*^=======\n[\s\S]*^>>>>>>> THEIRS$/m,
     );
   });
 });
@@ -464,14 +466,14 @@ describe('what it is merged with', () => {
     repository.write('a', text());
     const root = repository.commitAll('root');
     repository.write('a', OURS);
-    repository.commitAll('first step');
+    const ours = repository.commitAll('first step');
     // The second step began on a merge that is not an ancestor of the tip, and edited the same line again.
     repository.git('checkout', '-q', '--detach', root);
     repository.write('a', OURS);
     const begun = repository.commitAll('what the second step was given');
     repository.write('a', THEIRS);
     const theirs = repository.commitAll('second step');
-    const result = await mergeIn(repository, { base: begun, ours: 'refs/heads/main', theirs });
+    const result = await mergeIn(repository, { base: begun, ours, theirs });
     expect(filesOf(repository, result.tree)).toEqual({ a: THEIRS });
     expect(result.conflicts).toEqual([]);
   });
@@ -535,7 +537,10 @@ describe('what it is merged with', () => {
     const gone = '1'.repeat(40);
     await expect(
       mergeIn(repository, { base: commit, ours: commit, theirs: gone }),
-    ).rejects.toMatchObject({ code: 'ORCH_GIT_FAILED', what: expect.stringContaining(gone) });
+    ).rejects.toMatchObject({
+      code: 'ORCH_REPOSITORY_DAMAGED',
+      what: expect.stringContaining(gone),
+    });
   });
 
   test('without git it is refused', async () => {
