@@ -56,9 +56,13 @@ export async function findPlace(run: LiveRun, worktree: number): Promise<Place |
   return opened && placeOf(opened);
 }
 
-/** Frees a worktree that was claimed for one job. */
+/**
+ * Frees a worktree that was claimed for one job, once all that was recorded is on disk: a process that
+ * takes over needs the worktree of an attempt whose end it does not know.
+ */
 export function leavePlace(run: LiveRun, worktree: number | undefined): void {
   if (worktree === undefined) return;
+  run.flush();
   const pool = poolOf(run);
   const claim = pool.claimed(run.state.run, worktree);
   if (claim) pool.release(claim);

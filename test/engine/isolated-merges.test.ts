@@ -3,9 +3,12 @@
  * for those that it cannot, each policy for conflicts.
  */
 import { writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { TestRepository } from '../rig/repository.ts';
 import { expectAllFreed, type IsolatedRun, makeIsolated, untilMerged } from './isolated-stage.ts';
+
+// Whole runs, with dozens of processes each.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** As a block scalar of YAML. */
 function block(script: string): string {
@@ -41,7 +44,8 @@ test('changes of every kind that do not touch each other are all in the result',
   const stage = makeIsolated();
   const { repository } = stage;
   for (const name of ['text.txt', 'moved.txt', 'script.sh']) repository.write(name, `${LINES}\n`);
-  for (const name of ['dead.txt', 'mine.txt', 'folder/inner.txt', 'a file']) repository.write(name, 'x\n');
+  for (const name of ['dead.txt', 'mine.txt', 'folder/inner.txt', 'a file'])
+    repository.write(name, 'x\n');
   repository.write('bytes.bin', Buffer.from([0, 1, 2, 255]));
   repository.git('config', 'core.symlinks', 'true');
   repository.commitAll('first');
@@ -68,7 +72,9 @@ rm mine.txt`,
   expect(`${run.code} ${run.stderr}`).toMatch(/^0 /);
   const at = entry(stage, run);
   const edited = LINES.replace('line 6', 'second');
-  expect(at('text.txt')).toBe(`100644 ${LINES.replace(/^line 1$/m, 'first').replace('line 12', 'second')}`);
+  expect(at('text.txt')).toBe(
+    `100644 ${LINES.replace(/^line 1$/m, 'first').replace('line 12', 'second')}`,
+  );
   expect([at('moved.txt'), at('renamed.txt')]).toEqual(['', `100644 ${edited}`]);
   expect(at('script.sh')).toBe(`100755 ${edited}`);
   expect(at('new-link')).toBe('120000 text.txt');
@@ -82,7 +88,9 @@ rm mine.txt`,
   // Nobody's work is lost on the way: each merge has what was merged before and the attempt as parents.
   for (const merge of run.of('merge.finished')) {
     const { onto, commit } = run.of('merge.started', merge.step)[0] ?? {};
-    expect(repository.git('rev-parse', `${merge.commit}^1`, `${merge.commit}^2`)).toBe(`${onto}\n${commit}`);
+    expect(repository.git('rev-parse', `${merge.commit}^1`, `${merge.commit}^2`)).toBe(
+      `${onto}\n${commit}`,
+    );
   }
   expectAllFreed(stage);
 });
@@ -161,7 +169,10 @@ describe('a conflict', () => {
     expect(`${run.code} ${run.stderr}`).toMatch(/^0 /);
     expect(stage.notes('seen')).toEqual(['base', 'first']);
     expect(entry(stage, run)('text.txt')).toBe('100644 second');
-    expect(run.of('merge.finished', 'second').map(({ status }) => status)).toEqual(['conflict', 'merged']);
+    expect(run.of('merge.finished', 'second').map(({ status }) => status)).toEqual([
+      'conflict',
+      'merged',
+    ]);
   });
 
   test('with what a step did before its own merge cannot be', async () => {

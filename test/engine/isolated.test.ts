@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { outcomeOf } from '../rig/cli.ts';
 import { assertNoProcess } from '../rig/processes.ts';
 import type { TestRepository } from '../rig/repository.ts';
@@ -16,6 +16,9 @@ import { makeTemporaryFolder } from '../rig/temporary-folder.ts';
 import { CHANGE_ALL, makeFullCheckout, statusOf } from './full-checkout.ts';
 import { userState, workTreeListing } from './history-stage.ts';
 import { expectAllFreed, makeIsolated, untilMerged } from './isolated-stage.ts';
+
+// Whole runs, with dozens of processes each.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** Every file of the checkout, ignored ones too, with mode, size, time and inode. */
 function everyFile(repository: TestRepository): string {
