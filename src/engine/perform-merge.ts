@@ -14,6 +14,7 @@ import type { ConflictsSetting } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
 import { withoutPaths } from './scan-secrets.ts';
 import { retryOf } from './step-events.ts';
+import { objectsVanish } from './vanished.ts';
 
 const WITHOUT_SETTING: ConflictsSetting = { policy: 'fail', timeout: {} };
 
@@ -136,14 +137,17 @@ export interface TipMove {
  * @throws OrchError ORCH_REF_MOVED
  */
 export async function moveTip(
-  { parts: { git }, state }: LiveRun,
+  run: LiveRun,
   { from, tree, again, parents, message }: TipMove,
 ): Promise<Oid> {
+  const { git } = run.parts;
+  const { state } = run;
   const ref = mergedRef(state.run);
   const found = await git.resolve(ref);
   if (found !== null && found !== from) {
     const { oid, tree: held, parents: before } = await git.readCommit(found);
-    if (held === tree && before.join() === parents.join()) return oid;
+    const isThis = held === tree && before.join() === parents.join();
+    if (isThis && (await git.isComplete(oid, parents))) return oid;
     // One ahead: a process that was killed moved it and did not live to record that.
     if (before[0] !== from)
       throw new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
@@ -158,12 +162,6 @@ export async function moveTip(
     await git.updateRefs([{ ref, to: found, from: commit }]);
     await again?.();
     if (attempt < 3) continue;
-    throw new OrchError(
-      'ORCH_SNAPSHOT_INCOMPLETE',
-      'objects vanish from the repository as they are written',
-      {
-        fix: `stop the \`git gc\` or \`git prune\` that runs beside orch, then: orch resume ${state.run}`,
-      },
-    );
+    throw objectsVanish(run);
   }
 }
