@@ -148,8 +148,7 @@ describe('a conflict', () => {
     const [merge] = run.of('merge.finished', 'second');
     expect(merge).toMatchObject({ status: 'conflict', failure: { kind: 'conflict' } });
     expect(merge?.files?.map(({ path }) => path).sort()).toEqual(PATHS);
-    const failed = run.summary.steps.filter(({ status }) => status === 'failed');
-    expect(failed.map(({ id }) => id)).toEqual(['second']);
+    expect(['first', 'second'].map(run.statusOf)).toEqual(['passed', 'failed']);
     expect(run.fileAt(`refs/orch/attempts/${run.run}/second/1`, 'side.txt')).toBe('side');
     expect(run.fileAt(`refs/orch/merged/${run.run}`, 'text.txt')).toBe('first');
     expect(run.fileAt(`refs/orch/merged/${run.run}`, 'side.txt')).toBeUndefined();

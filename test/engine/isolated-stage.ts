@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 import { createFiles } from '../../src/adapters/files/files.ts';
+import { readRun } from '../../src/engine/read-run.ts';
 import { attemptFolder, runFiles } from '../../src/engine/run-files.ts';
 import type { RunEvent, StepFinished } from '../../src/run/events.ts';
+import type { StepStatus } from '../../src/run/state.ts';
 import { runOrch, startOrch } from '../rig/cli.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { asRunOutcome, type RunOutcome } from '../rig/runs.ts';
@@ -37,6 +39,8 @@ export interface IsolatedRun extends RunOutcome {
   of<T extends RunEvent['type']>(type: T, step?: string): EventOf<T>[];
   /** Ends of the attempts of a step. */
   ends(step: string): (RunEvent & StepFinished)[];
+  /** What became of a step. */
+  statusOf(step: string): StepStatus | undefined;
   /** Where the record of an attempt is. */
   folder(step: string, attempt: number): string;
 }
@@ -83,6 +87,11 @@ export function makeIsolated(
       },
       of,
       ends: (step) => of('step.finished', step),
+      statusOf: (step) => {
+        const { state } = readRun(createFiles(), repository.path('.git'), outcome.run);
+        const node = state.nodes.find(({ id }) => id === step);
+        return node && state.steps[node.index]?.status;
+      },
       folder: (step, attempt) =>
         attemptFolder(runFiles(repository.path('.git'), outcome.run), step, attempt),
     };

@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import { outcomeOf } from '../rig/cli.ts';
+import { outcomeOf, runOrch } from '../rig/cli.ts';
 import { assertNoProcess } from '../rig/processes.ts';
 import type { TestRepository } from '../rig/repository.ts';
 import { asRunOutcome, runToEnd, untilRun } from '../rig/runs.ts';
@@ -227,6 +227,33 @@ steps:
     const inner = join(run.folder('nested', 1), 'left-out', 'inner');
     expect(readFileSync(join(inner, 'i.txt'), 'utf8')).toBe('i\n');
     expect(existsSync(join(inner, '.git'))).toBe(true);
+  });
+
+  test('is judged by all that it left, also when orch was killed while it put that aside', async () => {
+    const stage = makeIsolated({ 'key.txt': 'none\n' });
+    const { repository, env } = stage;
+    const token = `ghp_${'0123456789abcdefghijklmnopqrstuvwxyz'}`;
+    repository.write(
+      '../w.yaml',
+      `
+name: w
+workspace: isolated
+secrets: refuse
+checkpoint: { max_file_size: 1KB }
+steps:
+  leaks: { run: 'echo "token = ${token}" > key.txt; head -c 3000 /dev/zero > big.bin; echo a > a.txt' }
+`,
+    );
+    const options = { cwd: repository.top, env: { ...env, ORCH_CRASH: 'file move:after#2' } };
+    expect((await runOrch(['run', '../w.yaml'], options)).signal).toBe('SIGKILL');
+    const run = stage.asRun(asRunOutcome(await stage.orch('resume', '--json')));
+    const [end] = run.ends('leaks');
+    expect(end).toMatchObject({ attempt: 1, status: 'failed', failure: { kind: 'secret' } });
+    expect(end?.left_out?.map(({ path }) => path).sort()).toEqual(['big.bin', 'key.txt']);
+    expect(run.fileAt(end?.commit ?? '', 'key.txt')).toBe('none');
+    const aside = join(run.folder('leaks', 1), 'left-out');
+    expect(readFileSync(join(aside, 'key.txt'), 'utf8')).toContain('token');
+    expect(readFileSync(join(aside, 'big.bin'))).toHaveLength(3000);
   });
 
   test('is taken from the cache when nothing it reads has changed', async () => {

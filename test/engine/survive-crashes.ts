@@ -53,7 +53,10 @@ export async function inLanes<T>(
   const failures: string[] = [];
   const lane = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) {
-      await work(item).catch((error: Error) => failures.push(error.message));
+      await work(item).catch((error: Error) => {
+        console.log(error.message); // At once: many runs are still to come.
+        failures.push(error.message);
+      });
     }
   };
   await Promise.all(Array.from({ length: LANES }, lane));
