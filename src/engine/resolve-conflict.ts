@@ -215,7 +215,6 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
     const commit = pin?.commit ?? undefined;
     return () => {
       run.busy.delete(`stop:${node.index}`);
-      leavePlace(run, round.worktree);
       const { counted } = stepStateOf(run.state, node.index);
       const end: ResolveFinished = {
         type: 'resolve.finished',
@@ -230,6 +229,7 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
         ...(failure && { failure, ...retryOf(run, node, failure, counted - 1) }),
       };
       run.record(end);
+      leavePlace(run, round.worktree);
     };
   });
 }
