@@ -27,10 +27,11 @@ async function itemsOf(history: IsolatedHistory, ...args: string[]): Promise<rea
 const FAILS = `
 name: w
 workspace: isolated
-concurrency: 2
+waves: { max: 10, min_steps: 1 }
 steps:
-  good: { run: 'echo good > good.txt' }
+  good: { wave: 1, run: 'echo good > good.txt' }
   bad:
+    wave: 2
     needs: [good]
     retry: { max_attempts: 2, backoff: 1ms }
     run: 'echo "bad $ORCH_ATTEMPT" > bad.txt; sed -i "s/nine/bad/" shared.txt; rm gone.txt; exit 1'
@@ -53,6 +54,9 @@ describe('the list', () => {
       ]);
     }
     expect(await itemsOf(history)).toEqual(items);
+    expect((await history.orch(['show', run])).stdout).toContain(
+      `pinned and in no result: orch salvage ${run}`,
+    );
     const { stdout } = await history.orch(['salvage']);
     expect(stdout).toContain('bad@2  exit:');
     expect(stdout).toContain('3 files changed: bad.txt, gone.txt, shared.txt');
@@ -90,9 +94,10 @@ steps:
       twoAtOnce: true,
     });
     const items = await itemsOf(history);
-    expect(items).toHaveLength(1);
-    expect(items[0]?.why.kind).toBe('conflict');
-    expect(items[0]?.why.message).toContain('same.txt');
+    // The run failed with the clash, so no checkpoint has what was merged before it.
+    expect(items.map(({ why }) => why.kind).sort()).toEqual(['conflict', 'not_checkpointed']);
+    const clash = items.find(({ why }) => why.kind === 'conflict');
+    expect(clash?.why.message).toContain('same.txt');
   });
 
   test('names the side of a conflict that a policy dropped', async () => {
@@ -132,13 +137,14 @@ steps:
     expect(existsSync(join(big?.left_out?.folder ?? '', 'big.bin'))).toBe(true);
     await history.json(['rollback', run, '--to', '1']);
     const after = await itemsOf(history, run);
-    expect(after.map(({ name }) => name)).toEqual(['two@1', `refs/orch/rescue/${run}/1`, 'one@1']);
+    // The branch still has the checkpoint of wave 2, so the rescue holds nothing of its own.
+    expect(after.map(({ name }) => name)).toEqual(['two@1', 'one@1']);
     expect(after[0]?.why.message).toMatch(/taken back by a rollback to wave 1/);
-    expect(after[1]?.files).toEqual([{ path: 'two.txt', status: 'added' }]);
-    // The refs alone tell as much of what was merged.
+    expect(after[0]?.files).toEqual([{ path: 'two.txt', status: 'added' }]);
+    // The refs alone tell of what no checkpoint has.
     writeFileSync(repository.path(`.git/orch/runs/${run}/events/0.jsonl`), 'damaged\n');
     const { items, silent } = await history.json(['salvage', run]);
-    expect((items as Item[]).map(({ name }) => name)).toEqual(after.map(({ name }) => name));
+    expect((items as Item[]).map(({ name }) => name)).toEqual(['one@1']);
     expect(silent).toEqual([{ run, why: expect.stringContaining('damaged') }]);
   });
 
@@ -266,7 +272,7 @@ describe('what is left over', () => {
     const { repository, run } = history;
     repository.write(
       'shared.txt',
-      readFileSync(repository.path('shared.txt'), 'utf8').replace('eight', 'EIGHT'),
+      readFileSync(repository.path('shared.txt'), 'utf8').replace('one', 'ONE'),
     );
     history.save();
     const args = ['salvage', run, 'bad', '--apply'];
@@ -278,10 +284,10 @@ describe('what is left over', () => {
       const crashed = await history.orch(args, { ORCH_CRASH: place });
       expect(crashed.signal, place).toBe('SIGKILL');
       const again = await history.orch([...args, '--json']);
-      expect(`${again.code} ${again.stderr}`, place).toMatch(/^0 /);
+      expect(`${again.code} ${again.stdout}`, place).toMatch(/^0 /);
       expect(listFiles(history), place).toEqual(expected);
       const held = repository.git('show', `refs/orch/rescue/${run}/1:shared.txt`);
-      expect(held, place).toContain('EIGHT\nnine');
+      expect(held, place).toContain('ONE\ntwo');
       expect(repository.git('for-each-ref', 'refs/orch/rescue').split('\n'), place).toHaveLength(1);
     }
   });
