@@ -37,15 +37,15 @@ export interface Pinned {
 }
 
 export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
-  const { git } = place;
+  const { git } = run.parts;
   const { base, also = [] } = request;
-  const head = (await git.head()).oid;
+  const head = await place.git.resolve('HEAD');
   const own = head === null || head === base ? [] : [head];
   const baseTree = (await git.readCommit(base)).tree;
   let left: Left = { tree: baseTree, leftOut: [], secrets: [], refused: [] };
   const commit = await holdComplete(run, request.ref, async () => {
     const { tree, leftOut } = await snapshotOf(run, place);
-    left = await withoutSecrets(run, place, baseTree, tree, leftOut);
+    left = await withoutSecrets(run, baseTree, tree, leftOut);
     if (own.length === 0 && !request.evenUnchanged && tree === baseTree) return undefined;
     const parents = [base, ...also, ...own];
     return {
@@ -84,11 +84,11 @@ async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
 
 async function withoutSecrets(
   run: LiveRun,
-  { git }: Place,
   baseTree: Oid,
   tree: Oid,
   leftOut: readonly LeftOut[],
 ): Promise<Left> {
+  const { git } = run.parts;
   const secrets = await secretsIn(run, git, baseTree, tree);
   const refused = policyOf(run) === 'refuse' ? pathsOf(secrets) : [];
   const kept = refused.length === 0 ? tree : await withoutPaths(git, baseTree, tree, refused);
