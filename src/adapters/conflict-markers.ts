@@ -32,7 +32,7 @@ async function holdsMarkers(root: string, path: string): Promise<boolean> {
  * All three in their order, each at the begin of a line: a line of `=` alone is a heading elsewhere. An
  * attribute can make them longer than seven.
  */
-export function hasMarkers(text: string): boolean {
+function hasMarkers(text: string): boolean {
   const expected = [/^<{7,} /, /^={7,}\r?$/, /^>{7,} /];
   let seen = 0;
   for (const line of text.split('\n')) {
