@@ -7,7 +7,7 @@ import type { Oid } from '../base/ids.ts';
 import { mergedRef } from '../checkpoint/layout.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import type { MergeResult } from '../ports/git.ts';
+import type { GitPort, MergeResult } from '../ports/git.ts';
 import type { Failure, MergeFinished } from '../run/events.ts';
 import { type RunState, stepStateOf } from '../run/state.ts';
 import type { ConflictsSetting } from '../workflow/workflow.ts';
@@ -110,11 +110,12 @@ async function withoutRecords(
   { parts: { git } }: LiveRun,
   { base, commit }: { readonly base: Oid; readonly commit: Oid },
 ): Promise<{ readonly theirs: Oid; readonly leftOut: readonly string[] }> {
-  const changes = (await git.diffTrees(base, commit)).filter(({ path }) => isRecord(path));
+  const [from, to] = [await git.readCommit(base), await git.readCommit(commit)];
+  // The same two trees as in the search for secrets, so git need not be asked again.
+  const changes = (await git.diffTrees(from.tree, to.tree)).filter(({ path }) => isRecord(path));
   if (changes.length === 0) return { theirs: commit, leftOut: [] };
   const paths = changes.map(({ path }) => path);
-  const { tree } = await git.readCommit(commit);
-  return { theirs: await withoutPaths(git, base, tree, paths), leftOut: paths };
+  return { theirs: await withoutPaths(git, from.tree, to.tree, paths), leftOut: paths };
 }
 
 function isRecord(path: string): boolean {
@@ -141,27 +142,47 @@ export async function moveTip(
   { from, tree, again, parents, message }: TipMove,
 ): Promise<Oid> {
   const { git } = run.parts;
-  const { state } = run;
-  const ref = mergedRef(state.run);
-  const found = await git.resolve(ref);
-  if (found !== null && found !== from) {
-    const { oid, tree: held, parents: before } = await git.readCommit(found);
-    const isThis = held === tree && before.join() === parents.join();
-    if (isThis && (await git.isComplete(oid, parents))) return oid;
-    // One ahead: a process that was killed moved it and did not live to record that.
-    if (before[0] !== from)
-      throw new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
-        fix: `git update-ref ${ref} ${from}, then: orch resume ${state.run}`,
-      });
-  }
+  const ref = mergedRef(run.state.run);
+  let at = from;
   for (let attempt = 1; ; attempt++) {
     const commit = await git.commit({ tree, parents, message });
-    await git.updateRefs([{ ref, to: commit, from: found }]);
+    const ahead = await moveOrLook(git, { ref, to: commit, from: at });
+    if (ahead !== undefined) {
+      const { oid, tree: held, parents: before } = await git.readCommit(ahead);
+      const isThis = held === tree && before.join() === parents.join();
+      if (isThis && (await git.isComplete(oid, parents))) return oid;
+      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, run.state.run);
+      // One ahead: a process that was killed moved it and did not live to record that.
+      at = ahead;
+      continue;
+    }
     if (await git.isComplete(commit, parents)) return commit;
     // A `git gc --prune=now` beside us took the merged tree before the ref held it.
-    await git.updateRefs([{ ref, to: found, from: commit }]);
+    await git.updateRefs([{ ref, to: at, from: commit }]);
     await again?.();
     if (attempt < 3) continue;
     throw objectsVanish(run);
   }
+}
+
+/** @returns where the ref is instead; undefined when it was moved */
+async function moveOrLook(
+  git: GitPort,
+  update: { readonly ref: string; readonly to: Oid; readonly from: Oid },
+): Promise<Oid | undefined> {
+  try {
+    await git.updateRefs([update]);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OrchError) || error.code !== 'ORCH_REF_MOVED') throw error;
+    const found = await git.resolve(update.ref);
+    if (found === null || found === update.from) throw error;
+    return found;
+  }
+}
+
+function movedElsewhere(ref: string, from: Oid, run: string): OrchError {
+  return new OrchError('ORCH_REF_MOVED', `${ref} was moved by someone else`, {
+    fix: `git update-ref ${ref} ${from}, then: orch resume ${run}`,
+  });
 }

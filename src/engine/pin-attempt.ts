@@ -37,16 +37,16 @@ export interface Pinned {
 }
 
 export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
-  const { git } = place;
+  const { git } = run.parts;
   const { base, also = [] } = request;
-  const head = (await git.head()).oid;
+  const head = await place.git.resolve('HEAD');
   const own = head === null || head === base ? [] : [head];
   const baseTree = (await git.readCommit(base)).tree;
   const before = readAside(run, request.folder);
   let left: Left = { ...before, refused: [], tree: baseTree };
   const commit = await holdComplete(run, request.ref, async () => {
     const snapshot = await snapshotOf(run, place);
-    left = await leftOf(run, place, baseTree, snapshot, before);
+    left = await leftOf(run, baseTree, snapshot, before);
     const isUnchanged = snapshot.tree === baseTree && left.refused.length === 0;
     if (own.length === 0 && !request.evenUnchanged && isUnchanged) return undefined;
     const parents = [base, ...also, ...own];
@@ -90,11 +90,11 @@ async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
 
 async function leftOf(
   run: LiveRun,
-  { git }: Place,
   baseTree: Oid,
   { tree, leftOut }: Snapshot,
   before: Aside,
 ): Promise<Left> {
+  const { git } = run.parts;
   const found = await secretsIn(run, git, baseTree, tree);
   const again = new Set([...leftOut, ...found].map(({ path }) => path));
   const isGone = ({ path }: { readonly path: string }) => !again.has(path);

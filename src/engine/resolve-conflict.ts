@@ -235,10 +235,10 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
 }
 
 async function leftUnsettled(
-  { git }: Place,
+  { workTree }: Place,
   files: readonly Pick<MergeConflict, 'path'>[],
 ): Promise<Failure | undefined> {
-  const left = await git.unsettled(files.map(({ path }) => path));
+  const left = await workTree.unsettled(files.map(({ path }) => path));
   if (left.length === 0) return undefined;
   return { kind: 'conflict', message: `conflict markers are left in ${namePaths(left)}` };
 }

@@ -4,9 +4,10 @@
  */
 import { join } from 'node:path';
 import { OrchError } from '../../base/errors.ts';
-import type { GitPort } from '../../ports/git.ts';
+import type { GitPort, Oid } from '../../ports/git.ts';
 import { adoptCommit } from './adopt-commit.ts';
 import { toText } from './byte-paths.ts';
+import { checkOutConflict } from './check-out-conflict.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
 import { createMerger } from './merge-changes.ts';
 import { findInTheWay, planRestore } from './plan-restore.ts';
@@ -24,6 +25,7 @@ import {
   readFirstParents,
 } from './read-history.ts';
 import { listRefs, readHead, resolveRevision, updateRefs } from './refs.ts';
+import { remember } from './remember.ts';
 import { restoreWorkTree } from './restore-work-tree.ts';
 import { takeSnapshot, writeUserIndexTree } from './snapshot.ts';
 import { makeTemporaryIndex } from './temporary-index.ts';
@@ -31,6 +33,9 @@ import { writeTreeOfPaths } from './tree-of-paths.ts';
 import { checkOutPath, createWorkTreeFiles } from './work-tree-files.ts';
 import { createCommitWriter } from './write-commit.ts';
 import { writeTreeWithFiles } from './write-objects.ts';
+
+/** Of larger differences nothing is remembered. */
+const MOST_CHANGES_KEPT = 1_000;
 
 /** @param context as discoverRepository found it */
 export function createGitCli(context: GitContext): GitPort {
@@ -58,12 +63,15 @@ export function createGitCli(context: GitContext): GitPort {
     isComplete: (oid, known) => isComplete(context, oid, known),
     resolve: (revision) => resolveRevision(context, revision),
     listRefs: (prefix) => listRefs(context, prefix),
-    readCommit: (oid) => readCommit(context, oid),
+    readCommit: remember((oid: Oid) => readCommit(context, oid)),
     firstParents: (tip, stop) => readFirstParents(context, tip, stop),
     isAncestor: (ancestor, descendant) => isAncestor(context, ancestor, descendant),
     readFile: (revision, path) => readFileAt(context, revision, path),
     listFiles: (revision, path) => listFiles(context, revision, path),
-    diffTrees: (from, to) => diffTrees(context, from, to),
+    diffTrees: remember(
+      (from: Oid, to: Oid) => diffTrees(context, from, to),
+      (changes) => changes.length <= MOST_CHANGES_KEPT,
+    ),
     readBlobs: (oids, maxBytes) => readBlobs(context, oids, maxBytes),
     diffText: (from, to, options) => diffText(context, from, to, options),
     async inTheWay(from, to, exclude) {
@@ -73,6 +81,7 @@ export function createGitCli(context: GitContext): GitPort {
     restoreWorkTree: (from, to, exclude, index) => restoreWorkTree(files, from, to, exclude, index),
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
     mergeChanges: createMerger(context),
+    checkOutConflict: (request) => checkOutConflict(context, request),
     adoptCommit: (commit, expectedHead) => adoptCommit(context, commit, expectedHead),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),
     async setConfig(key, value) {

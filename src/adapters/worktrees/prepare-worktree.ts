@@ -14,7 +14,6 @@ import { stopOrphanedGit } from './call-git.ts';
 import { rememberSettings } from './clear-state.ts';
 import { keepPaths } from './delete-others.ts';
 import { copyIncluded, findIncluded, withoutTracked } from './include-files.ts';
-import { describeFolders } from './known-folders.ts';
 import { addWorktree, deleteFolder, findGitDir } from './make-worktree.ts';
 import { whileMaking } from './making-lock.ts';
 import { firstPort, type PoolPlace } from './pool-place.ts';
@@ -115,7 +114,7 @@ async function bring(
     return keepPaths([...included, ...made.map(toBytePath)]);
   };
   // The candidates are awaited there, but not when git fails before.
-  const [folders] = await Promise.all([
+  const [brought] = await Promise.all([
     bringToCommit(context, before, commit, findKept),
     candidates,
   ]);
@@ -126,7 +125,7 @@ async function bring(
     commit,
     claimedAtMs: records.claim(number)?.claimedAtMs ?? 0,
     identity: identifyFolder(root),
-    folders: describeFolders(root, folders),
+    folders: brought.describe(),
   });
   return prepared(world, claim, context);
 }

@@ -105,6 +105,9 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
     mergeChanges: async () => {
       throw needsGit('it does not merge');
     },
+    checkOutConflict: async () => {
+      throw needsGit('it does not merge');
+    },
     adoptCommit: (commit, expectedHead) => adoptStoredCommit(gitDir, store, commit, expectedHead),
     async checkOutPath(commit, path) {
       await writeFiles(files, await listEntries(store, commit, toBytePath(path)));
