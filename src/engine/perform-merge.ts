@@ -142,8 +142,7 @@ export async function moveTip(
   { from, tree, again, parents, message }: TipMove,
 ): Promise<Oid> {
   const { git } = run.parts;
-  const { state } = run;
-  const ref = mergedRef(state.run);
+  const ref = mergedRef(run.state.run);
   let at = from;
   for (let attempt = 1; ; attempt++) {
     const commit = await git.commit({ tree, parents, message });
@@ -152,7 +151,7 @@ export async function moveTip(
       const { oid, tree: held, parents: before } = await git.readCommit(ahead);
       const isThis = held === tree && before.join() === parents.join();
       if (isThis && (await git.isComplete(oid, parents))) return oid;
-      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, state.run);
+      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, run.state.run);
       // One ahead: a process that was killed moved it and did not live to record that.
       at = ahead;
       continue;
