@@ -482,11 +482,26 @@ export class Laws {
     const { queueMs } = step.definition.step.timeout;
     if (queueMs === undefined) return Number.POSITIVE_INFINITY;
     const { openedMs } = this.#wave(step.definition.wave);
-    let readyMs = Math.max(openedMs, this.#resumedMs, step.sinceMs, step.notBeforeMs);
-    for (let at: PlanNode | undefined = step.definition; at; at = this.#parentOf(at)) {
-      for (const { sinceMs } of this.#before(at)) readyMs = Math.max(readyMs, sinceMs);
-    }
-    return readyMs + queueMs;
+    const upstreamMs = this.#lastChangeMs(step.definition, new Set());
+    const ownMs = Math.max(openedMs, this.#resumedMs, step.sinceMs, step.notBeforeMs);
+    return Math.max(ownMs, upstreamMs) + queueMs;
+  }
+
+  /** Of all that a node waits for: what it needs may stand, and wait for something done again. */
+  #lastChangeMs(node: PlanNode, seen: Set<number>): number {
+    if (seen.has(node.index)) return 0;
+    seen.add(node.index);
+    const needs = node.needs.map((need) => this.#plan.nodes[need] as PlanNode);
+    const inside = needs.flatMap((need) =>
+      this.#plan.nodes.filter(({ parent }) => parent === need.index),
+    );
+    const parent = this.#parentOf(node);
+    const behind = [...needs, ...inside, ...(parent ? [parent] : [])];
+    return Math.max(
+      0,
+      ...this.#before(node).map(({ sinceMs }) => sinceMs),
+      ...behind.map((each) => this.#lastChangeMs(each, seen)),
+    );
   }
 
   #checkRoom(): void {

@@ -35,6 +35,8 @@ export class MergeLaws {
   readonly #settling = new Set<string>();
   /** By step, the mark of its work that is in the tip. */
   readonly #merged = new Map<string, string>();
+  /** The same, whatever the tip was taken back to since. */
+  readonly #latest = new Map<string, string>();
   /** Marks whose work was merged and is not taken back. */
   readonly #alive = new Set<string>();
   /** By event of a seal: what the wave was then. */
@@ -112,13 +114,30 @@ export class MergeLaws {
         this.#moveTip(event.tip, this.#rollbackTarget);
         // Going forward again brings back what was taken back.
         for (const mark of this.#tip.files.values()) this.#alive.add(attemptOf(mark));
-        return;
+        return this.#goToEarlierLife(event.to);
       case 'run.interrupted':
       case 'run.waiting':
         if (this.#open) fail(`${event.type} while ${this.#open.step} is merged`);
         return;
       default:
         return;
+    }
+  }
+
+  /**
+   * A checkpoint may be from before waves up to it were done again: then the tip holds what these came
+   * to at that time, though the steps are known by what they came to since.
+   */
+  #goToEarlierLife(wave: number): void {
+    const seals = [...this.#seals];
+    const wasSealed = seals.findLast(
+      ([, seal]) => seal.wave === wave && seal.tree === this.#standingTree,
+    );
+    const isEarlier = seals.some(([seq, seal]) => seal.wave < wave && seq > (wasSealed?.[0] ?? 0));
+    for (const [step, latest] of this.#latest) {
+      const mark = isEarlier ? this.#tip.files.get(`own/${step}`) : latest;
+      if (mark === undefined) this.#merged.delete(step);
+      else this.#merged.set(step, mark);
     }
   }
 
@@ -142,6 +161,7 @@ export class MergeLaws {
     if (this.#open?.step === step) this.#open = undefined;
     const { attempt = 0 } = this.#begun.get(step) ?? {};
     this.#merged.delete(step);
+    this.#latest.delete(step);
     // What an earlier checkpoint holds may stay, as when the run went forward to it again.
     const held = new Set([...this.#tip.files.values()].map(attemptOf));
     for (let nth = 1; nth <= attempt; nth++)
@@ -194,6 +214,7 @@ export class MergeLaws {
       fail(`the merge of ${step} is not what it should be`);
     this.#moveTip(commit, tree);
     this.#merged.set(step, open.mark);
+    this.#latest.set(step, open.mark);
     this.#alive.add(open.mark);
   }
 

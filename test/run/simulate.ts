@@ -219,7 +219,7 @@ class World {
         busy: this.#busy,
         ...(this.#interrupt !== undefined && { interrupt: this.#interrupt }),
       };
-      const isCompared = this.chance.once(20);
+      const isCompared = this.chance.once(40);
       const folded = isCompared ? decide(this.#fold(), situation) : undefined;
       const command = decide(this.#state, situation);
       if (isCompared && !isDeepStrictEqual(nameOf(folded), nameOf(command))) {

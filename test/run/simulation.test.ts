@@ -11,7 +11,7 @@ describe('a run in virtual time', () => {
     { timeout: 300_000 },
     (part) => {
       for (let seed = part; seed < SEEDS; seed += PARTS) {
-        expect(simulate(seed, { everyEvent: seed % 50 === 0 }).events.length).toBeGreaterThan(1);
+        expect(simulate(seed, { everyEvent: seed % 100 === 0 }).events.length).toBeGreaterThan(1);
       }
     },
   );
