@@ -15,7 +15,13 @@ import { finishMerge, startMerge } from './perform-merge.ts';
 import { adoptStep, startStep } from './perform-step.ts';
 import { leaveIdlePlaces } from './places.ts';
 import { watchRequests } from './requests.ts';
-import { adoptResolve, answerConflict, startResolve } from './resolve-conflict.ts';
+import {
+  adoptResolve,
+  answerConflict,
+  heldByPerson,
+  pinHalfSettled,
+  startResolve,
+} from './resolve-conflict.ts';
 import { rollBack } from './roll-back.ts';
 import { attemptKey, gateAttemptKey, resolveKey } from './run-files.ts';
 import { sealWave } from './seal-wave.ts';
@@ -132,7 +138,9 @@ function perform(
       return run.record({ type: 'step.skipped', wave: node.wave, step: node.id, reason, detail });
     }
     case 'fail':
-      return failStep(run, command.node, command.failure);
+      return letGo(run, `resolve:${command.node.index}`, [command.node], () =>
+        failStep(run, command.node, command.failure),
+      );
     case 'expand':
       return expandStep(run, command.node);
     case 'ask':
@@ -170,7 +178,7 @@ function perform(
     case 'checkpoint':
       return startCheckpoint(run, command);
     case 'skip-rest':
-      return skipRest(run, command.reason, command.detail);
+      return letGo(run, 'let-go', state.nodes, () => skipRest(run, command.reason, command.detail));
     case 'roll-back':
       return rollBack(run, command.to);
     case 'close-wave':
@@ -204,4 +212,14 @@ function startCheckpoint(
     ...(closing && { closing }),
   });
   run.afterwards(() => makeCheckpoint(run));
+}
+
+/** Steps end that somebody may be settling a conflict of: what is there so far is pinned first. */
+function letGo(run: LiveRun, key: string, nodes: readonly PlanNode[], end: () => void): void {
+  const held = heldByPerson(run.state).filter((node) => nodes.includes(node));
+  if (held.length === 0) return end();
+  run.task(key, async () => {
+    await pinHalfSettled(run, held);
+    return end;
+  });
 }

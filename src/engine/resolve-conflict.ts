@@ -9,7 +9,7 @@ import { namePaths } from '../checkpoint/rollback.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { MergeConflict } from '../ports/git.ts';
 import type { Failure, ResolveFinished } from '../run/events.ts';
-import { type Conflict, stepStateOf } from '../run/state.ts';
+import { type Conflict, type RunState, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { stepEnvironment, stepMarker } from './job-environment.ts';
@@ -241,4 +241,26 @@ async function leftUnsettled(
   const left = await workTree.unsettled(files.map(({ path }) => path));
   if (left.length === 0) return undefined;
   return { kind: 'conflict', message: `conflict markers are left in ${namePaths(left)}` };
+}
+
+/** Conflicts that a person is asked to settle, in worktrees that are about to be freed. */
+export function heldByPerson({ nodes, conflicts, steps }: RunState): PlanNode[] {
+  return [...conflicts]
+    .filter((index) => steps[index]?.conflict?.open?.by === 'person')
+    .map((index) => nodes[index] as PlanNode);
+}
+
+/** What somebody has done about a conflict that nobody needs to settle any more is not lost. */
+export async function pinHalfSettled(run: LiveRun, nodes: readonly PlanNode[]): Promise<void> {
+  for (const node of nodes) {
+    const { attempts, conflict } = stepStateOf(run.state, node.index);
+    const place = conflict?.open && (await findPlace(run, conflict.open.worktree));
+    if (conflict === undefined || place === undefined) continue;
+    await pinAttempt(run, place, {
+      ref: resolvedRef(run.state.run, node.id, attempts.length, conflict.rounds),
+      message: `orch: ${node.id} attempt ${attempts.length}, conflict not settled\n\nOrch-Run: ${run.state.run}\nOrch-Step: ${node.id}\n`,
+      base: conflict.onto,
+      folder: resolveFolder(run.parts.files, node.id, attempts.length, conflict.rounds),
+    });
+  }
 }

@@ -18,6 +18,7 @@ import type { LiveRun } from './live-run.ts';
 import { moveTip } from './perform-merge.ts';
 import { leaveIdlePlaces } from './places.ts';
 import { nextRescueRef } from './rescue-ref.ts';
+import { heldByPerson, pinHalfSettled } from './resolve-conflict.ts';
 
 /** What was built on a wave whose gate failed, and with `again` the wave itself. */
 export function takeBack(
@@ -26,6 +27,7 @@ export function takeBack(
 ): void {
   const target = targetOf(run.state, wave, again);
   run.task('take-back', async () => {
+    await pinHalfSettled(run, heldByPerson(run.state));
     const tip = await resetTip(run, target.tree, `gate ${gate} of wave ${wave} failed`);
     return () => {
       for (const index of wavesBuiltOn(run.state, wave, again)) {
