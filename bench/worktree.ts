@@ -14,7 +14,7 @@ import { pairs, report, rowOf } from './harness.ts';
 const FILES = 50_000;
 const FILES_PER_FOLDER = 100;
 const CHANGED_FILES = 10;
-const PAIRS = 25;
+const PAIRS = 15;
 const PAIRS_OF_MAKING = 3;
 
 Object.assign(process.env, { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });

@@ -12,6 +12,7 @@ import { join, relative, sep } from 'node:path';
 import { type GlobOptions, glob } from 'tinyglobby';
 import { hasErrno } from '../base/errors.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
+import { findConflictMarkers } from './conflict-markers.ts';
 
 /** @param root absolute path */
 export function createWorkTree(root: string): WorkTreePort {
@@ -28,6 +29,7 @@ export function createWorkTree(root: string): WorkTreePort {
       return [...found].sort();
     },
     digest: (path) => digestFile(root, path),
+    unsettled: (paths) => findConflictMarkers(root, paths),
   };
 }
 

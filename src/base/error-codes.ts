@@ -37,7 +37,8 @@ export const ERROR_CODES = {
   ORCH_NO_SUCH_CHECKPOINT: { exit: 'usage', meaning: 'The run has no checkpoint of this wave.' },
   ORCH_OTHER_TREE: {
     exit: 'refused',
-    meaning: 'A run in the work tree goes on from a checkpoint only where the files are as that has them.',
+    meaning:
+      'A run in the work tree goes on from a checkpoint only where the files are as that has them.',
   },
   ORCH_UNSETTLED: {
     exit: 'refused',

@@ -21,6 +21,7 @@ import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerRollback } from './commands/rollback.ts';
 import { registerRun } from './commands/run.ts';
+import { registerSalvage } from './commands/salvage.ts';
 import { registerSchema } from './commands/schema.ts';
 import { registerShow } from './commands/show.ts';
 import { registerStatus } from './commands/status.ts';
@@ -46,6 +47,7 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       registerResume,
       registerRollback,
       registerAccept,
+      registerSalvage,
       registerCancel,
       registerApprove,
       registerReject,

@@ -42,7 +42,6 @@ export function endIsolated(
         : undefined;
     return () => {
       run.busy.delete(`stop:${node.index}`); // Asked for after the process had ended.
-      leavePlace(run, worktree);
       const end: StepFinished = {
         ...endOf(node, attempt),
         exit_code: outcome.exitCode,
@@ -52,10 +51,12 @@ export function endIsolated(
       };
       if (failure === undefined && handed.ok) {
         const cache = cacheKey && { cache: missOf(cacheKey, notKept) };
-        return run.record({ ...end, outputs: handed.outputs, ...cache });
+        run.record({ ...end, outputs: handed.outputs, ...cache });
+      } else {
+        const why = failure ?? { kind: 'crash', message: 'nothing is known of its end' };
+        run.record({ ...end, status: statusOf(why), failure: why, ...retryOf(run, node, why) });
       }
-      const why = failure ?? { kind: 'crash', message: 'nothing is known of its end' };
-      run.record({ ...end, status: statusOf(why), failure: why, ...retryOf(run, node, why) });
+      leavePlace(run, worktree);
     };
   });
 }

@@ -17,7 +17,7 @@ import { encodeFrozen } from './frozen.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunFiles } from './run-files.ts';
-import { vanished } from './vanished.ts';
+import { objectsVanish, vanished } from './vanished.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
@@ -48,23 +48,27 @@ async function buildCheckpoint(
   const committed = committedFiles(run, open, report);
   const isMade = async (oid: Oid) => await isThisCheckpoint(run, oid, open, committed.facts.digest);
   const { onCurrent, target } = await findPlace(run, open, isMade);
-  if (target !== null && target !== open.parent) {
-    if (await isMade(target)) return target;
-    throw strayCommit(run, open, target);
-  }
-  const tree = await git.treeWithFiles(open.tree, committed.files);
   const parents = open.parent === null ? [] : [open.parent];
-  const commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
-  const sealed = open.closing ? [] : [{ ref: sealedRef(run.state.run, open.wave), to: null }];
-  if (onCurrent) {
-    await adopt(run, commit, open.parent);
-    await git.checkOutPath(commit, committedFolder(run.state.run));
-    await git.updateRefs(sealed);
-  } else {
-    const isFirst = run.state.checkpoints.length === 0;
-    const from = isFirst || run.parts.frozen.commit_to === 'current' ? target : open.parent;
-    await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from }, ...sealed]);
+  const isFirst = run.state.checkpoints.length === 0;
+  let from = isFirst || run.parts.frozen.commit_to === 'current' ? target : open.parent;
+  let commit: Oid | undefined;
+  if (target !== null && target !== open.parent) {
+    if (!(await isMade(target))) throw strayCommit(run, open, target);
+    from = target;
+    commit = target;
   }
+  const isWhole = async (oid: Oid) => await git.isComplete(oid, parents);
+  for (let tries = 0; commit === undefined || !(await isWhole(commit)); tries++) {
+    // A `git gc --prune=now` beside us took some of its objects before the branch held them.
+    if (tries === 3) throw objectsVanish(run);
+    const tree = await git.treeWithFiles(open.tree, committed.files);
+    commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
+    if (onCurrent) await adopt(run, commit, from);
+    else await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from }]);
+    from = commit;
+  }
+  if (onCurrent) await git.checkOutPath(commit, committedFolder(run.state.run));
+  if (!open.closing) await git.updateRefs([{ ref: sealedRef(run.state.run, open.wave), to: null }]);
   return commit;
 }
 

@@ -75,12 +75,12 @@ function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: 
     if (!found.hit) return () => launch(found.key);
     return () => {
       attempts.giveBack(keeper);
-      leavePlace(run, place.claim?.number);
       run.record({
         ...endOf(wave, gate, attempt),
         exit_code: 0,
         cache: { hit: true, key: found.key.digest, reason: found.reason },
       });
+      leavePlace(run, place.claim?.number);
     };
   });
 }
@@ -158,8 +158,8 @@ function gateEnded(
     ...retryOf(run, wave, gate, failure),
   };
   const end = () => {
-    leavePlace(run, worktree);
     run.record(body);
+    leavePlace(run, worktree);
   };
   if (failure || !cacheKey || !place) return end();
   run.task(`cache:${wave}/${gate.name}`, async () => {

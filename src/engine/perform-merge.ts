@@ -14,6 +14,7 @@ import type { ConflictsSetting } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
 import { withoutPaths } from './scan-secrets.ts';
 import { retryOf } from './step-events.ts';
+import { objectsVanish } from './vanished.ts';
 
 const WITHOUT_SETTING: ConflictsSetting = { policy: 'fail', timeout: {} };
 
@@ -137,18 +138,20 @@ export interface TipMove {
  * @throws OrchError ORCH_REF_MOVED
  */
 export async function moveTip(
-  { parts: { git }, state }: LiveRun,
+  run: LiveRun,
   { from, tree, again, parents, message }: TipMove,
 ): Promise<Oid> {
-  const ref = mergedRef(state.run);
+  const { git } = run.parts;
+  const ref = mergedRef(run.state.run);
   let at = from;
   for (let attempt = 1; ; attempt++) {
     const commit = await git.commit({ tree, parents, message });
     const ahead = await moveOrLook(git, { ref, to: commit, from: at });
     if (ahead !== undefined) {
       const { oid, tree: held, parents: before } = await git.readCommit(ahead);
-      if (held === tree && before.join() === parents.join()) return oid;
-      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, state.run);
+      const isThis = held === tree && before.join() === parents.join();
+      if (isThis && (await git.isComplete(oid, parents))) return oid;
+      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, run.state.run);
       // One ahead: a process that was killed moved it and did not live to record that.
       at = ahead;
       continue;
@@ -158,13 +161,7 @@ export async function moveTip(
     await git.updateRefs([{ ref, to: at, from: commit }]);
     await again?.();
     if (attempt < 3) continue;
-    throw new OrchError(
-      'ORCH_SNAPSHOT_INCOMPLETE',
-      'objects vanish from the repository as they are written',
-      {
-        fix: `stop the \`git gc\` or \`git prune\` that runs beside orch, then: orch resume ${state.run}`,
-      },
-    );
+    throw objectsVanish(run);
   }
 }
 

@@ -108,11 +108,11 @@ function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: 
     const pin = place.claim && (await pinStep(run, node, attempt, place));
     return () => {
       attempts.giveBack(keeper);
-      leavePlace(run, place.claim?.number);
       run.record({
         ...passed,
         ...(pin && pinnedFields(pin, attemptRef(run.state.run, node.id, attempt))),
       });
+      leavePlace(run, place.claim?.number);
     };
   });
 }

@@ -42,11 +42,13 @@ export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest
   const head = await place.git.resolve('HEAD');
   const own = head === null || head === base ? [] : [head];
   const baseTree = (await git.readCommit(base)).tree;
-  let left: Left = { tree: baseTree, leftOut: [], secrets: [], refused: [] };
+  const before = readAside(run, request.folder);
+  let left: Left = { ...before, refused: [], tree: baseTree };
   const commit = await holdComplete(run, request.ref, async () => {
-    const { tree, leftOut } = await snapshotOf(run, place);
-    left = await withoutSecrets(run, baseTree, tree, leftOut);
-    if (own.length === 0 && !request.evenUnchanged && tree === baseTree) return undefined;
+    const snapshot = await snapshotOf(run, place);
+    left = await leftOf(run, baseTree, snapshot, before);
+    const isUnchanged = snapshot.tree === baseTree && left.refused.length === 0;
+    if (own.length === 0 && !request.evenUnchanged && isUnchanged) return undefined;
     const parents = [base, ...also, ...own];
     return {
       commit: await git.commit({ tree: left.tree, parents, message: request.message }),
@@ -66,12 +68,16 @@ export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest
   };
 }
 
-interface Left {
-  readonly tree: Oid;
+/** What is not in the commit. */
+interface Aside {
   readonly leftOut: readonly LeftOut[];
   readonly secrets: readonly SecretFinding[];
+}
+
+interface Left extends Aside {
   /** Files that are not in the tree because of `secrets`. */
   readonly refused: readonly string[];
+  readonly tree: Oid;
 }
 
 async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
@@ -82,24 +88,40 @@ async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
   return await git.snapshot({ index, exclude: [], maxFileSizeBytes });
 }
 
-async function withoutSecrets(
+async function leftOf(
   run: LiveRun,
   baseTree: Oid,
-  tree: Oid,
-  leftOut: readonly LeftOut[],
+  { tree, leftOut }: Snapshot,
+  before: Aside,
 ): Promise<Left> {
   const { git } = run.parts;
-  const secrets = await secretsIn(run, git, baseTree, tree);
+  const found = await secretsIn(run, git, baseTree, tree);
+  const again = new Set([...leftOut, ...found].map(({ path }) => path));
+  const isGone = ({ path }: { readonly path: string }) => !again.has(path);
+  const secrets = [...before.secrets.filter(isGone), ...found];
   const refused = policyOf(run) === 'refuse' ? pathsOf(secrets) : [];
   const kept = refused.length === 0 ? tree : await withoutPaths(git, baseTree, tree, refused);
-  return { tree: kept, leftOut, secrets, refused };
+  return { tree: kept, leftOut: [...before.leftOut.filter(isGone), ...leftOut], secrets, refused };
 }
 
 /** The worktree is used again, and everything in it that no commit holds is deleted then. */
 function keepAside(run: LiveRun, { root }: Place, folder: string, left: Left): void {
+  const paths = [...left.leftOut.map(({ path }) => path), ...left.refused];
+  if (paths.length === 0) return;
   const { files } = run.parts.ports;
-  for (const path of [...left.leftOut.map((file) => file.path), ...left.refused])
-    files.move(`${root}/${path}`, `${folder}/left-out/${path}`);
+  const aside: Aside = { leftOut: left.leftOut, secrets: left.secrets };
+  files.makeFolder(folder);
+  files.replace(`${folder}/${ASIDE}`, JSON.stringify(aside));
+  for (const path of paths) files.move(`${root}/${path}`, `${folder}/left-out/${path}`);
+}
+
+const ASIDE = 'left-out.json';
+const NOTHING_ASIDE: Aside = { leftOut: [], secrets: [] };
+
+/** What a process moved that was killed before it could say so: the worktree does not show it any more. */
+function readAside(run: LiveRun, folder: string): Aside {
+  const text = run.parts.ports.files.readText(`${folder}/${ASIDE}`);
+  return text === undefined ? NOTHING_ASIDE : (JSON.parse(text) as Aside);
 }
 
 async function strayed(

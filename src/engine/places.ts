@@ -56,12 +56,17 @@ export async function findPlace(run: LiveRun, worktree: number): Promise<Place |
   return opened && placeOf(opened);
 }
 
-/** Frees a worktree that was claimed for one job. */
+/**
+ * Frees a worktree that was claimed for one job, once what was recorded of its end is on disk: until
+ * then another process of orch may have to look into it.
+ */
 export function leavePlace(run: LiveRun, worktree: number | undefined): void {
   if (worktree === undefined) return;
-  const pool = poolOf(run);
-  const claim = pool.claimed(run.state.run, worktree);
-  if (claim) pool.release(claim);
+  run.afterwards(() => {
+    const pool = poolOf(run);
+    const claim = pool.claimed(run.state.run, worktree);
+    if (claim) pool.release(claim);
+  });
 }
 
 /** Frees what nothing of the run works in any more: claims of a process that was killed among them. */

@@ -127,7 +127,14 @@ function createdAtMs(files: FilesPort, path: string): number | undefined {
  * @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_AMBIGUOUS
  */
 export function findRun(files: FilesPort, commonDir: string, meant: string | undefined): string {
-  const runs = listRuns(files, commonDir);
+  return pickRun(listRuns(files, commonDir), meant);
+}
+
+/**
+ * As findRun, of some runs, oldest first.
+ * @throws OrchError ORCH_NO_SUCH_RUN, ORCH_RUN_AMBIGUOUS
+ */
+export function pickRun(runs: readonly string[], meant: string | undefined): string {
   if (meant === undefined || meant === '@latest') {
     const newest = runs.at(-1);
     if (newest === undefined) {

@@ -215,7 +215,6 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
     const commit = pin?.commit ?? undefined;
     return () => {
       run.busy.delete(`stop:${node.index}`);
-      leavePlace(run, round.worktree);
       const { counted } = stepStateOf(run.state, node.index);
       const end: ResolveFinished = {
         type: 'resolve.finished',
@@ -230,15 +229,16 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
         ...(failure && { failure, ...retryOf(run, node, failure, counted - 1) }),
       };
       run.record(end);
+      leavePlace(run, round.worktree);
     };
   });
 }
 
 async function leftUnsettled(
-  { git }: Place,
+  { workTree }: Place,
   files: readonly Pick<MergeConflict, 'path'>[],
 ): Promise<Failure | undefined> {
-  const left = await git.unsettled(files.map(({ path }) => path));
+  const left = await workTree.unsettled(files.map(({ path }) => path));
   if (left.length === 0) return undefined;
   return { kind: 'conflict', message: `conflict markers are left in ${namePaths(left)}` };
 }

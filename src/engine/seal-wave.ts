@@ -1,5 +1,4 @@
 /** Writes the work tree as git objects that a ref holds: candidates of waves, and what failures left. */
-import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { committedFolder, mergedRef, sealedRef } from '../checkpoint/layout.ts';
 import type { LeftOut, LeftOutReason, Snapshot } from '../ports/git.ts';
@@ -8,6 +7,7 @@ import type { LeftOutFile, SecretPlace } from '../run/events.ts';
 import { type ForkPoint, isIsolated, type RunState, stepStateOf, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { pathsOf, policyOf, secretFound, secretsIn, withoutPaths } from './scan-secrets.ts';
+import { objectsVanish } from './vanished.ts';
 
 /** In the journal; of a tree full of test data, for instance, the first ones say enough. */
 const MAX_SECRETS_RECORDED = 100;
@@ -170,15 +170,7 @@ export async function holdComplete(
     if (built === undefined) return null;
     await git.updateRefs([{ ref, to: built.commit }]);
     if (await git.isComplete(built.commit, built.parents)) return built.commit;
-    if (attempt === 3) {
-      throw new OrchError(
-        'ORCH_SNAPSHOT_INCOMPLETE',
-        'objects vanish from the repository as they are written',
-        {
-          fix: 'stop the `git gc` or `git prune` that runs beside orch, then: orch resume',
-        },
-      );
-    }
+    if (attempt === 3) throw objectsVanish(run);
   }
 }
 

@@ -112,7 +112,7 @@ export function skipRest(run: LiveRun, reason: SkipReason, detail: string): void
 /** The work of an isolated step is done, and will not be merged: it stays pinned. */
 function giveUpMerge(run: LiveRun, node: PlanNode, failure: Failure): void {
   const step = stepStateOf(run.state, node.index);
-  leavePlace(run, step.conflict?.open?.worktree);
+  const worktree = step.conflict?.open?.worktree;
   run.record({
     type: 'resolve.finished',
     wave: node.wave,
@@ -124,4 +124,5 @@ function giveUpMerge(run: LiveRun, node: PlanNode, failure: Failure): void {
     duration_s: 0,
     failure,
   });
+  leavePlace(run, worktree);
 }

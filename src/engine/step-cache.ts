@@ -8,15 +8,18 @@
  */
 import { OrchError } from '../base/errors.ts';
 import { canonicalJson, sha256 } from '../base/hash.ts';
+import type { Oid } from '../base/ids.ts';
 import { cacheRef } from '../checkpoint/layout.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { isNamed } from '../plan/refresh.ts';
 import { waveOf } from '../run/state.ts';
+import { SECRET_REMEDY, secretsText } from '../view/secrets-text.ts';
 import type { CacheSetting, Gate } from '../workflow/workflow.ts';
 import { isSaidToJob, namesAttempt } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import type { Place } from './places.ts';
 import { cacheManifestPath } from './run-files.ts';
+import { policyOf, secretsIn } from './scan-secrets.ts';
 
 /** Digests of all that a result depends on. */
 interface Manifest {
@@ -157,7 +160,17 @@ async function keep(
   const { workTree, git } = place;
   const produced = node.step.produces.length === 0 ? [] : await workTree.glob(node.step.produces);
   const tree = produced.length === 0 ? await git.emptyTree() : await git.treeOfPaths(produced);
+  await refuseSecrets(run, tree);
   await save(run, node.id, key, tree, outputs);
+}
+
+/** An entry is a commit too. @throws OrchError ORCH_SECRET_FOUND, which says why there is none */
+async function refuseSecrets(run: LiveRun, tree: Oid): Promise<void> {
+  if (policyOf(run) !== 'refuse') return;
+  const found = await secretsIn(run, run.parts.git, null, tree);
+  if (found.length === 0) return;
+  const what = `what it produced looks like a secret: ${secretsText(found)}`;
+  throw new OrchError('ORCH_SECRET_FOUND', what, { fix: SECRET_REMEDY });
 }
 
 export async function saveGateEntry(

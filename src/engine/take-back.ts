@@ -32,7 +32,8 @@ export function takeBack(
         const kept = { kept_until: target.upTo, tip, tree: target.tree };
         run.record({ type: 'wave.invalidated', wave: index, ...kept, gate });
       }
-      leaveIdlePlaces(run); // Nobody is asked any more to settle what conflicted there.
+      // Nobody is asked any more to settle what conflicted there.
+      run.afterwards(() => leaveIdlePlaces(run));
     };
   });
 }

@@ -16,3 +16,13 @@ export function vanished({ parts, state }: LiveRun): OrchError {
     },
   );
 }
+
+export function objectsVanish({ state }: LiveRun): OrchError {
+  return new OrchError(
+    'ORCH_SNAPSHOT_INCOMPLETE',
+    'objects vanish from the repository as they are written',
+    {
+      fix: `stop the \`git gc\` or \`git prune\` that runs beside orch, then: orch resume ${state.run}`,
+    },
+  );
+}

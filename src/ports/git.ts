@@ -3,8 +3,8 @@
  * line; isomorphic-git where there is no git program) and one conformance suite holds both to the
  * same object ids.
  *
- * Nothing here touches the user's index, HEAD, branch, stash or hooks, except `adoptCommit`, which
- * says so.
+ * Nothing here touches the user's index, HEAD, branch, stash or hooks, except `adoptCommit` and
+ * `checkOutConflict`, which say so.
  */
 
 import type { Oid } from '../base/ids.ts';
@@ -229,13 +229,12 @@ export interface GitPort {
    */
   mergeChanges(request: MergeRequest): Promise<MergeResult>;
   /**
-   * Makes a clean worktree at commit `ours` hold a conflict: the files of the merged tree, both sides
-   * between markers where they differ, and the three sides of each conflicting path in its index, so
-   * that git's own tools know it. Safe to repeat.
+   * In a worktree of orch's own that stands cleanly at `ours`: its files become those of the merge, and
+   * its index gets the conflicting paths with the sides they have, as after `git merge`. HEAD stays. Safe
+   * to repeat after a crash.
+   * @throws OrchError ORCH_NEEDS_GIT with the embedded git
    */
   checkOutConflict(request: { readonly ours: Oid; readonly result: MergeResult }): Promise<void>;
-  /** Those of the paths whose file still holds conflict markers. */
-  unsettled(paths: readonly string[]): Promise<string[]>;
   /**
    * Moves the current branch (or detached HEAD) and the user's index to `commit`, and leaves the files.
    * With `move`, the index changes there alone, and whatever else is staged stays so.

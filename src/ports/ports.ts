@@ -23,8 +23,6 @@ export interface Ports {
   openGit(directory: string): Promise<GitPort>;
   /** @param directory any folder, in a repository or not */
   describeGit(directory: string): Promise<GitDescription>;
-  /** @param git of any work tree of the repository */
-  openWorktreePool(git: GitPort, settings: WorktreeSettings): WorktreePool;
   /** @param root absolute path of the work tree */
   openWorkTree(root: string): WorkTreePort;
   /**

@@ -12,4 +12,6 @@ export interface WorkTreePort {
    * of a link is where it leads to, and that of the file there when it is inside the root.
    */
   digest(path: string): Promise<string | undefined>;
+  /** Those of these text files, relative to the root, in which the markers of a conflict are left. */
+  unsettled(paths: readonly string[]): Promise<string[]>;
 }

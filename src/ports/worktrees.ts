@@ -75,7 +75,10 @@ export interface WorktreePool {
    * @throws OrchError ORCH_WORKTREE_FAILED in git's words
    */
   prepare(claim: WorktreeClaim, commit: Oid): Promise<PreparedWorktree>;
-  /** Opens a claimed worktree as it is. @returns undefined when its folder is gone or no worktree any more */
+  /**
+   * Opens a claimed worktree as it is. @returns undefined when its folder is gone or no worktree any
+   * more, and when it was never prepared since it was claimed
+   */
   open(claim: WorktreeClaim): Promise<PreparedWorktree | undefined>;
   /**
    * The setup script has succeeded there; what it made is kept for later jobs.

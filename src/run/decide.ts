@@ -67,9 +67,10 @@ function settleWithoutWork(state: RunState, { nowMs, busy }: Situation): Command
     if (isFailingFast(state) && !isCleanup(state, node)) return skipped(state, unasked);
     return { type: expansion === undefined ? 'ask' : 'expand', node };
   }
-  const answer = agenda.answers.first(
-    (index) => stepStateOf(state, index).status === 'waiting' && !busy.has(`resolve:${index}`),
-  );
+  const answer = agenda.answers.first((index) => {
+    const { status, answer } = stepStateOf(state, index);
+    return status === 'waiting' && answer !== undefined && !busy.has(`resolve:${index}`);
+  });
   if (answer !== undefined) return { type: 'answer', node: nodeAt(answer) };
   const deadline = nextDeadline(state);
   if (deadline === undefined || deadline.atMs > nowMs) return undefined;

@@ -106,7 +106,10 @@ export function finishResolve(state: RunState, event: ResolveFinished): void {
 function failMerge(state: RunState, index: number, failure: Failure, retryAt?: string): void {
   const step = stepStateOf(state, index);
   forgetMerge(state, index);
-  if (failure.kind === 'crash') step.crashes += 1;
+  if (failure.kind === 'crash') {
+    step.crashes += 1;
+    step.counted -= 1; // The attempt counted when it ended; what was lost is no failure of its own.
+  }
   const attempt = step.attempts.at(-1);
   if (attempt) {
     attempt.status = failure.kind === 'cancelled' ? 'cancelled' : 'failed';

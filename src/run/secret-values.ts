@@ -31,9 +31,15 @@ export function hasSecretName(variable: string): boolean {
 
 /** What a variable with a secret's name may hold all the same, and what could be anything. */
 function isPlain(value: string): boolean {
-  const isPath = /^(~|\.{1,2})?(\/[\w.@ +-]+)+\/?$/.test(value);
   const isNumber = /^[+-]?\d+([.,]\d+)*$/.test(value);
-  return isPath || isNumber || /^(true|false)$/i.test(value);
+  return isPath(value) || isNumber || /^(true|false)$/i.test(value);
+}
+
+/** Base64 may begin with a slash too; it mixes letters and digits as no name does. */
+function isPath(value: string): boolean {
+  if (!/^(~|\.{1,2})?(\/[\w.@ -]+)+\/?$/.test(value)) return false;
+  const isMixed = (part: string) => /[A-Z]/.test(part) && /[a-z]/.test(part) && /\d/.test(part);
+  return !value.split('/').some((part) => part.length >= 16 && isMixed(part));
 }
 
 /** @returns the values to be taken out, each in all its forms */

@@ -7,6 +7,7 @@ import { isLeaf } from '../plan/graph.ts';
 import type { WhatIf } from '../plan/make-plan.ts';
 import type { EstimateSource, Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { Level, MatrixValues, StepKind } from '../workflow/workflow.ts';
+import { type PlanWarningJson, planWarnings } from './plan-warnings.ts';
 
 export interface PlanJson {
   readonly workflow: string;
@@ -23,6 +24,8 @@ export interface PlanJson {
   readonly lower_bound_s: number;
   readonly makespan_s: number;
   readonly what_if?: readonly WhatIfJson[];
+  /** Absent when there are none. */
+  readonly warnings?: readonly PlanWarningJson[];
 }
 
 export interface PlanWaveJson {
@@ -61,6 +64,7 @@ export interface WhatIfJson {
 
 export function planJson(plan: Plan, whatIfs: readonly WhatIf[] = []): PlanJson {
   const needs = flattenNeeds(plan);
+  const warnings = planWarnings(plan);
   return {
     workflow: plan.workflow,
     strategy: plan.strategy,
@@ -75,6 +79,7 @@ export function planJson(plan: Plan, whatIfs: readonly WhatIf[] = []): PlanJson 
     lower_bound_s: secondsOf(plan.lowerBoundMs),
     makespan_s: secondsOf(plan.makespanMs),
     ...(whatIfs.length > 0 ? { what_if: whatIfs.map(whatIfJson) } : {}),
+    ...(warnings.length > 0 ? { warnings } : {}),
   };
 }
 

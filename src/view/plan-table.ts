@@ -6,6 +6,7 @@ import { plural, stripControl } from '../base/text.ts';
 import { flattenNeeds } from '../plan/flatten-needs.ts';
 import type { WhatIf } from '../plan/make-plan.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import { warningLines } from './plan-warnings.ts';
 import type { ColumnRules } from './table-text.ts';
 import { durationText } from './time-text.ts';
 
@@ -76,8 +77,10 @@ function headerOf(plan: Plan): string[] {
     `Strategy ${stripControl(plan.strategy)}: ${stripControl(plan.strategyReason)}`,
     `Time ${durationText(plan.makespanMs)}, at least ${durationText(plan.lowerBoundMs)}, work ${durationText(plan.workMs)}`,
   ];
-  if (path.length === 0) return lines;
-  return [...lines, `Critical path ${durationText(plan.criticalPathMs)}: ${named}${more}`];
+  const warnings = warningLines(plan);
+  if (path.length === 0) return [...lines, ...warnings];
+  const critical = `Critical path ${durationText(plan.criticalPathMs)}: ${named}${more}`;
+  return [...lines, critical, ...warnings];
 }
 
 function rowOf(node: PlanNode, needs: readonly string[]): PlanRow {

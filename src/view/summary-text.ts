@@ -1,6 +1,7 @@
 /** The last words of a run: how it ended, what there is, and what to type next. */
 import { plural, stripControl } from '../base/text.ts';
 import { branchOf } from '../checkpoint/layout.ts';
+import { hasLeftWork } from '../checkpoint/salvage.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { RunState } from '../run/state.ts';
 import type { RunSummary } from '../run/summary.ts';
@@ -27,6 +28,7 @@ export function renderSummary(state: RunState, summary: RunSummary, reader: Read
       ? []
       : [`  not in the checkpoints: ${leftOutText(summary.left_out)}`]),
     ...pinnedLines(summary),
+    ...salvageLine(state, '  '),
     ...(summary.branch === null ? [] : [`  checkpoints: git log ${summary.branch}`]),
     ...nextLine(reader, state.accepted === undefined ? nextCommand(state, summary) : null, '  '),
   ];
@@ -78,6 +80,11 @@ function pinnedLines({ rescue, left_wave }: RunSummary): string[] {
   if (rescue !== null) return [`  before the rollback: git diff HEAD ${rescue}`];
   if (left_wave === null) return [];
   return [`  wave ${left_wave.wave} as it was left: git diff HEAD ${left_wave.ref}`];
+}
+
+/** Where isolated work is that is in no result. */
+export function salvageLine(state: RunState, indent = ''): string[] {
+  return hasLeftWork(state) ? [`${indent}pinned and in no result: orch salvage ${state.run}`] : [];
 }
 
 function cacheLines({ cache }: RunSummary): string[] {

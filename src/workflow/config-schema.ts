@@ -258,7 +258,7 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
 function worktreeFrom(file: z.output<typeof WorktreeSchema>): WorktreeConfig {
   const { root, include = [], setup, ports = 0 } = file;
   const { run, reads = COMMON_MANIFESTS } =
-    typeof setup === 'string' ? { run: setup } : (setup ?? {});
+    typeof setup === 'string' || setup === undefined ? { run: setup } : setup;
   return {
     ...(root === undefined ? {} : { root }),
     include,

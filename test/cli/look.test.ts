@@ -106,19 +106,19 @@ describe('orch list', () => {
   });
 
   test('a damaged run hides no other', async () => {
-    const folder = repository.path('.git/orch/runs/damaged-261121-aaaa');
+    const folder = repository.path('.git/orch/runs/damaged-991231-aaaa');
     spawnSync('sh', ['-c', `mkdir -p "$0" && echo '{' > "$0/run.json"`, folder]);
     const listed = await runOrchJson(['list'], at());
     const status = await runOrchJson(['status'], at());
     spawnSync('rm', ['-r', folder]);
     const { runs } = listed.document as { runs: { run: string; code?: string }[] };
     expect(runs.map(({ run: id, code }) => [id, code])).toEqual([
-      ['damaged-261121-aaaa', 'ORCH_RUN_DAMAGED'],
+      ['damaged-991231-aaaa', 'ORCH_RUN_DAMAGED'],
       [run, undefined],
     ]);
     expect(status.document).toMatchObject({
       last_run: { run },
-      unreadable: [{ run: 'damaged-261121-aaaa' }],
+      unreadable: [{ run: 'damaged-991231-aaaa' }],
     });
   });
 });

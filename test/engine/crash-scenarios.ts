@@ -25,6 +25,8 @@ export interface Scenario {
   readonly exit: number;
   /** How often each step's process begins in an undisturbed run. */
   readonly begins: Readonly<Record<string, number>>;
+  /** Steps work in worktrees of their own; the user's checkout stays as it is. */
+  readonly isolated?: true;
 }
 
 const PASSING = `
@@ -47,6 +49,65 @@ steps:
   bad: { wave: 2, needs: [good], retry: { max_attempts: 2, backoff: 10ms }, run: 'echo bad >> "$COUNTS"; echo mess > mess.txt; exit 3' }
 `;
 
+/** For scripts: waits until a command succeeds, and gives up after a while. */
+const WAIT_FOR = `wait_for() { n=0; while ! "$@"; do n=$((n+1)); test $n -lt 1200 || exit 9; sleep 0.05; done; }`;
+
+/**
+ * Whoever writes last wins, so the order is held: `second` ends when `first` is merged. The first gate
+ * fails when `quick` is merged and `hangs` has begun; both are taken back with their wave. A folder
+ * remembers what has happened once.
+ */
+const ISOLATED = `
+name: crash
+workspace: isolated
+concurrency: 4
+conflicts: { policy: theirs }
+env:
+  WAIT_FOR: '${WAIT_FOR}'
+steps:
+  first: { wave: 1, run: 'echo first >> "$COUNTS"; echo first > both.txt; echo 1 > first.txt; rm gone.txt; echo id=7 >> "$ORCH_OUTPUT"' }
+  second:
+    wave: 1
+    retry: { max_attempts: 2, backoff: 10ms }
+    run: |
+      eval "$WAIT_FOR"; echo second >> "$COUNTS"
+      mkdir "$COUNTS.second" 2>/dev/null && { echo mess > mess.txt; exit 3; }
+      merged() { git cat-file -e "refs/orch/merged/$ORCH_RUN:first.txt" 2>/dev/null; }
+      wait_for merged; echo second > both.txt; git add -A; git commit -qm mine
+  quick:
+    wave: 2
+    needs: [first, second]
+    env: { ID: "\${{ steps.first.outputs.id }}" }
+    run: |
+      eval "$WAIT_FOR"; echo quick >> "$COUNTS"
+      gated() { test "$(grep -c gate "$COUNTS")" -ge "$(grep -c quick "$COUNTS")"; }
+      wait_for gated; cat both.txt > quick.txt; echo "$ID" >> quick.txt
+  hangs:
+    wave: 2
+    needs: [first]
+    run: 'echo hangs >> "$COUNTS"; echo hangs > hangs.txt; mkdir "$COUNTS.hangs" 2>/dev/null && exec sleep 60; :'
+gates:
+  - name: there
+    level: light
+    retry: { max_attempts: 2, backoff: 10ms }
+    run: |
+      eval "$WAIT_FOR"; echo gate >> "$COUNTS"
+      merged() { git cat-file -e "refs/orch/merged/$ORCH_RUN:quick.txt" 2>/dev/null && test -d "$COUNTS.hangs"; }
+      mkdir "$COUNTS.gate" 2>/dev/null && { wait_for merged; exit 1; }
+      test -f first.txt
+`;
+
+const PARALLEL = `
+name: crash
+workspace: isolated
+concurrency: 8
+steps:
+  part: { wave: 1, matrix: { k: [1, 2, 3, 4, 5, 6, 7, 8] }, run: 'echo "part $ORCH_MATRIX_K" >> "$COUNTS"; mkdir -p d; echo $ORCH_MATRIX_K > d/$ORCH_MATRIX_K.txt' }
+  sum: { wave: 2, needs: [part], run: 'echo sum >> "$COUNTS"; cat d/*.txt > sum.txt' }
+`;
+
+const PARTS = [1, 2, 3, 4, 5, 6, 7, 8];
+
 export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'a run that passes, with a gate and a matrix in two waves',
@@ -59,6 +120,23 @@ export const SCENARIOS: readonly Scenario[] = [
     workflow: FAILING,
     exit: 1,
     begins: { good: 1, bad: 2 },
+  },
+];
+
+export const ISOLATED_SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'an isolated run with a retry, a conflict, and a gate that takes back what was built on it',
+    workflow: ISOLATED,
+    exit: 0,
+    begins: { first: 2, second: 3, quick: 2, hangs: 2, gate: 3 },
+    isolated: true,
+  },
+  {
+    name: 'an isolated run of eight steps side by side',
+    workflow: PARALLEL,
+    exit: 0,
+    begins: { ...Object.fromEntries(PARTS.map((k) => [`part ${k}`, 1])), sum: 1 },
+    isolated: true,
   },
 ];
 
@@ -95,7 +173,9 @@ export async function orch(
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Outcome> {
-  return await runOrch(args, { cwd: stage.repository.top, env: { COUNTS: stage.counts, ...env } });
+  const { top, folder } = stage.repository;
+  const XDG_CACHE_HOME = join(folder, 'cache');
+  return await runOrch(args, { cwd: top, env: { COUNTS: stage.counts, XDG_CACHE_HOME, ...env } });
 }
 
 /**
@@ -179,7 +259,7 @@ export function checkInvariants(stage: Stage): void {
   for (const line of counted) begins[line] = (begins[line] ?? 0) + 1;
   expect(begins, 'every step began as often as undisturbed').toEqual(scenario.begins);
   expect(readFileSync(repository.path('ignored/secret'), 'utf8')).toBe('stays\n');
-  expect(leftovers(repository), 'no lock, temporary file, worktree or temporary ref').toEqual([]);
+  expect(leftovers(stage), 'no lock, temporary file, worktree or temporary ref').toEqual([]);
   assertNoProcess({ ORCH_RUN: run });
   const fsck = spawnSync('git', ['fsck', '--strict', '--no-dangling'], {
     cwd: repository.top,
@@ -188,24 +268,22 @@ export function checkInvariants(stage: Stage): void {
   expect(`${fsck.status} ${fsck.stderr}`, 'git fsck').toMatch(/^0 /);
 }
 
-function leftovers(repository: TestRepository): string[] {
+function leftovers({ repository, scenario }: Stage): string[] {
   const orchFiles = readdirSync(repository.path('.git'), { recursive: true, encoding: 'utf8' });
-  const files = orchFiles.filter((path) => /(\.lock|\.tmp|\/lock\.\d+|^orch\/tmp\/.+)$/.test(path));
-  const refs = repository
-    .git('for-each-ref', '--format=%(refname)', 'refs/orch/sealed')
-    .split('\n')
-    .filter(Boolean);
+  const files = orchFiles.filter((path) =>
+    /(\.lock|\.tmp|\.claim|\/lock\.\d+|(^|\/)orch\/tmp\/.+|pool\/making\/.+)$/.test(path),
+  );
+  // A failed wave stays pinned by its sealed ref; a passed run leaves none.
+  const refs = scenario.exit === 0 ? refsBelow(repository, 'refs/orch/sealed') : [];
   const worktrees = repository.git('worktree', 'list').split('\n').slice(1);
-  const passed = stageStatusIsFailed(repository) ? [] : refs;
-  return [...files, ...passed, ...worktrees];
+  // Those of the pool are used again.
+  const cache = join(repository.folder, 'cache');
+  return [...files, ...refs, ...worktrees.filter((line) => !line.startsWith(cache))];
 }
 
-/** A failed wave stays pinned by its sealed ref; a passed run leaves none. */
-function stageStatusIsFailed(repository: TestRepository): boolean {
-  return (
-    existsSync(repository.path('.orch/workflows/crash.yaml')) &&
-    readFileSync(repository.path('.orch/workflows/crash.yaml'), 'utf8').includes('exit 3')
-  );
+function refsBelow(repository: TestRepository, prefix: string): string[] {
+  const text = repository.git('for-each-ref', '--format=%(refname)', prefix);
+  return text.split('\n').filter(Boolean);
 }
 
 /** Every place the scenario passes, as `<name>#<n>`, and how its run ended. */

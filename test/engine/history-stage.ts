@@ -135,7 +135,10 @@ export function workTreeListing(repository: TestRepository): string {
  * Places that a command passes, as `name#n`; it is carried out on the way. Of each name the first, the
  * middle and the last; all of them with ORCH_LONG_TESTS.
  */
-export async function placesOf(history: History, args: readonly string[]): Promise<string[]> {
+export async function placesOf(
+  history: Pick<History, 'repository' | 'orch'>,
+  args: readonly string[],
+): Promise<string[]> {
   const record = join(history.repository.folder, 'places');
   await history.orch(args, { ORCH_CRASH_RECORD: record });
   const byName = new Map<string, string[]>();

@@ -3,93 +3,16 @@
  * do to the files, HEAD, branch, index and stash stay byte for byte as they were, and a rollback brings
  * the files back as they were before, with the state in between kept.
  */
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { runOrch, runOrchJson } from '../rig/cli.ts';
-import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { runToEnd } from '../rig/runs.ts';
+import { makeFullCheckout, statusOf } from './full-checkout.ts';
 import { listing, userState, workTreeListing } from './history-stage.ts';
-
-/** Touches every kind of file that the checkout holds, and makes new ones. */
-const STEP = `
-set -e
-echo by-step > staged.txt
-echo by-step >> unstaged.txt
-echo by-step > both.txt
-rm untracked.txt tracked.txt
-echo back > deleted.txt
-echo back > staged-deletion.txt
-chmod 644 executable.sh
-chmod 755 plain.sh
-ln -sfn elsewhere link
-rm to-link && ln -s tracked-dir to-link
-rm -r tracked-dir && echo "now a file" > tracked-dir
-rm "sp ace 'quote'
-line" && mkdir "sp ace 'quote'
-line" && echo deep > "sp ace 'quote'
-line/ünï"
-echo by-step > intended.txt
-echo by-step > new.txt
-mkdir -p new/folder && echo deep > new/folder/file
-echo more >> forced.log
-echo more >> ignored/secret
-`;
-
-/** Staged, unstaged, both, untracked, deleted, modes, links, ignored, intent-to-add, a stash. */
-function makeCheckout(): TestRepository {
-  const repository = makeRepository();
-  repository.write('.gitignore', 'ignored/\n*.log\n');
-  for (const name of ['staged', 'unstaged', 'both', 'tracked', 'deleted', 'staged-deletion'])
-    repository.write(`${name}.txt`, `${name}\n`);
-  repository.write('executable.sh', '#!/bin/sh\n', 0o755);
-  repository.write('plain.sh', '#!/bin/sh\n', 0o644);
-  repository.write('tracked-dir/inner.txt', 'inner\n');
-  repository.write('to-link', 'a file\n');
-  repository.write("sp ace 'quote'\nline", 'odd\n');
-  symlinkSync('tracked.txt', repository.path('link'));
-  repository.write('forced.log', 'forced\n');
-  repository.git('add', '-f', 'forced.log');
-  repository.commitAll('first');
-  repository.write('stashed.txt', 'in the stash\n');
-  repository.git('stash', '-q', '--include-untracked');
-  repository.write('staged.txt', 'staged\n');
-  repository.write('both.txt', 'staged part\n');
-  repository.git('add', 'staged.txt', 'both.txt');
-  repository.git('rm', '-q', 'staged-deletion.txt');
-  repository.write('both.txt', 'staged part\nunstaged part\n');
-  repository.write('unstaged.txt', 'unstaged edit\n');
-  repository.write('untracked.txt', 'untracked\n');
-  repository.remove('deleted.txt');
-  chmodSync(repository.path('plain.sh'), 0o755);
-  unlinkSync(repository.path('link'));
-  symlinkSync('staged.txt', repository.path('link'));
-  repository.write('intended.txt', 'intended\n');
-  repository.git('add', '-N', 'intended.txt');
-  repository.write('ignored/secret', 'secret\n');
-  repository.write('.git/info/exclude', '.orch/\n');
-  const script = STEP.trim().split('\n').join('\n      ');
-  repository.write(
-    '.orch/workflows/change.yaml',
-    `name: change\nsteps:\n  all:\n    run: |\n      ${script}\n`,
-  );
-  return repository;
-}
-
-/** As people would look: what git says of the checkout. */
-const statusOf = (repository: TestRepository) =>
-  repository.git('status', '--porcelain=v2', '-z', '--untracked-files=all');
 
 describe('a run in a checkout with uncommitted changes of every kind', () => {
   test('leaves HEAD, branch, index and stash alone, and a rollback brings the files back', async () => {
-    using repository = makeCheckout();
+    using repository = makeFullCheckout();
     const files = workTreeListing(repository);
     const status = statusOf(repository);
     const before = userState(repository);
@@ -121,7 +44,7 @@ describe('a run in a checkout with uncommitted changes of every kind', () => {
   });
 
   test('the tree id of wave 0 is that of the files after the rollback, and forward again', async () => {
-    using repository = makeCheckout();
+    using repository = makeFullCheckout();
     const { run } = await runToEnd(repository, 'run', 'change');
     const changed = workTreeListing(repository);
     const before = userState(repository);
@@ -138,7 +61,7 @@ describe('a run in a checkout with uncommitted changes of every kind', () => {
   });
 
   test('a failing run leaves them alone too', async () => {
-    using repository = makeCheckout();
+    using repository = makeFullCheckout();
     repository.write(
       '.orch/workflows/change.yaml',
       'name: change\nsteps:\n  all: { run: "rm -r *; exit 1" }\n',

@@ -2,8 +2,10 @@
  * The engine within the test's own process, with real git, real processes and real files, so that a
  * test can put a port of its own between orch and the world.
  */
+import { join } from 'node:path';
 import { createPorts } from '../../src/adapters/create-ports.ts';
 import { createFiles } from '../../src/adapters/files/files.ts';
+import { openWorktreePool } from '../../src/adapters/worktrees/worktree-pool.ts';
 import { readSegments } from '../../src/engine/journal.ts';
 import type { RunSettings } from '../../src/engine/live-run.ts';
 import { loadDefinition } from '../../src/engine/load-definition.ts';
@@ -19,9 +21,14 @@ import type { RunState } from '../../src/run/state.ts';
 import { cleanEnvironment } from '../rig/cli.ts';
 import type { TestRepository } from '../rig/repository.ts';
 
-/** Ports as the program has them, with some of them replaced. */
+/** Ports as the program has them, with some of them replaced; the pool of worktrees uses those too. */
 export function makePorts(replaced: Partial<Ports> = {}): Ports {
-  return { ...createPorts(), ...replaced };
+  const ports = { ...createPorts(), ...replaced };
+  return {
+    ...ports,
+    openWorktreePool: (git, settings) => openWorktreePool(ports, git, settings),
+    ...replaced,
+  };
 }
 
 /** Starts the workflow `.orch/workflows/<name>.yaml`. @throws what startRun throws */
@@ -48,7 +55,7 @@ export async function startInProcess(
     plan,
     inputs: {},
     commitTo: 'branch',
-    settings: settingsOfTests(),
+    settings: settingsOfTests(repository),
     version: '1.2.3',
   } as const;
   return await startRun(ports, await ports.openGit(repository.top), request, fullHooks(hooks));
@@ -60,7 +67,11 @@ export async function resumeInProcess(
   ports: Ports = makePorts(),
   hooks: Partial<RunHooks> = {},
 ): Promise<RunState> {
-  const request = { run: onlyRun(repository), retryFailed: false, settings: settingsOfTests() };
+  const request = {
+    run: onlyRun(repository),
+    retryFailed: false,
+    settings: settingsOfTests(repository),
+  };
   const git = await ports.openGit(repository.top);
   return (await resumeRun(ports, git, request, fullHooks(hooks))).state;
 }
@@ -81,11 +92,19 @@ export function journalOf(repository: TestRepository, run: string): readonly Run
   return readJournal(readSegments(createFiles(), runFiles(repository.path('.git'), run))).events;
 }
 
-function settingsOfTests(): RunSettings {
+function settingsOfTests({ folder }: TestRepository): RunSettings {
   const environment = Object.fromEntries(
     Object.entries(cleanEnvironment()).filter((entry): entry is [string, string] => !!entry[1]),
   );
-  return { useCache: true, refresh: [], graceMs: 500, maxLogBytes: 1 << 20, environment };
+  const worktree = { root: join(folder, 'cache'), include: [], ports: 0 };
+  return {
+    useCache: true,
+    refresh: [],
+    graceMs: 500,
+    maxLogBytes: 1 << 20,
+    environment: { ...environment, NOTES: folder },
+    worktree,
+  };
 }
 
 function fullHooks(hooks: Partial<RunHooks>): RunHooks {

@@ -225,6 +225,21 @@ steps: { bad: { run: "echo '${GITHUB}' > new.env; echo kept > kept.txt; exit 3" 
     expect(isReachable(repository, GITHUB)).toBe(false);
   });
 
+  test('what a cached step produced is not kept in the cache', async () => {
+    const repository = makeStage(`secrets: refuse
+steps: { make: { run: "echo '${GITHUB}' > new.env", cache: true, reads: [kept.env], produces: [new.env] } }
+`);
+    const outcome = await run(repository);
+    expect(outcome.code).toBe(1);
+    expect(outcome.summary.cache.misses).toEqual([
+      {
+        of: 'make',
+        reason: expect.stringMatching(/; not kept: what it produced looks like a secret/),
+      },
+    ]);
+    expect(isReachable(repository, GITHUB)).toBe(false);
+  });
+
   test('a run does not begin on uncommitted secrets, and nothing of it is left', async () => {
     const repository = makeStage('secrets: refuse\nsteps: { a: { run: "touch ran" } }\n');
     repository.write('new.env', `${AWS}\n`);

@@ -7,21 +7,36 @@ import { isLeaf } from '../../src/plan/graph.ts';
 import type { Plan, PlanNode } from '../../src/plan/plan.ts';
 import type {
   CheckpointStarted,
+  Failure,
   GateFinished,
   GateStarted,
+  MergeFinished,
+  ResolveFinished,
+  ResolveStarted,
   RunEvent,
   RunResumed,
   StepFinished,
   StepSkipped,
   StepStarted,
   StepWaiting,
+  WaveInvalidated,
 } from '../../src/run/events.ts';
 import { MAX_CRASHES } from '../../src/run/retry.ts';
 import type { RunState } from '../../src/run/state.ts';
 import { summarise } from '../../src/run/summary.ts';
 import type { Workflow } from '../../src/workflow/workflow.ts';
+import { MergeLaws } from './merge-laws.ts';
+import type { Files } from './virtual-git.ts';
 
-type Status = 'pending' | 'running' | 'waiting' | 'passed' | 'failed' | 'skipped' | 'cancelled';
+type Status =
+  | 'pending'
+  | 'running'
+  | 'merging'
+  | 'waiting'
+  | 'passed'
+  | 'failed'
+  | 'skipped'
+  | 'cancelled';
 
 /** A step's, or that of a node that stands for several. */
 type Outcome = Status | 'unknown';
@@ -43,6 +58,8 @@ interface Step {
   patienceMs: number;
   holdsSlot: boolean;
   skipped?: string;
+  /** Number of the event with which it ended. */
+  endedSeq: number;
 }
 
 interface Wave {
@@ -50,7 +67,10 @@ interface Wave {
   /** Its checkpoint has been started. */
   behind: boolean;
   status: 'planned' | 'open' | 'sealed' | 'checkpointing' | 'passed' | 'failed' | 'cancelled';
-  readonly gates: Map<string, { status: string; attempts: number; counted: number }>;
+  readonly gates: Map<
+    string,
+    { status: string; attempts: number; counted: number; failures: number }
+  >;
 }
 
 /** Or being checkpointed: what follows may begin. */
@@ -78,10 +98,14 @@ export class Laws {
   #lastWave = -1;
   /** Of the run, as the newest checkpoint tells it. */
   #lastStatus = 'running';
+  #seq = 0;
+  readonly #merges: MergeLaws | undefined;
 
-  constructor(workflow: Workflow, plan: Plan) {
+  /** @param filesOf what a commit or a tree holds; asked in isolated runs only */
+  constructor(workflow: Workflow, plan: Plan, filesOf: (oid: string) => Files) {
     this.#workflow = workflow;
     this.#plan = plan;
+    if (plan.workspace === 'isolated') this.#merges = new MergeLaws(filesOf);
     for (const node of plan.nodes) if (isLeaf(node)) this.#addStep(node.id, node);
     this.#waves = [undefined, ...plan.waves].map((wave, index) => ({
       status: index === 0 ? 'open' : 'planned',
@@ -90,7 +114,7 @@ export class Laws {
       gates: new Map(
         (wave?.gates ?? []).map(({ name }) => [
           name,
-          { status: 'pending', attempts: 0, counted: 0 },
+          { status: 'pending', attempts: 0, counted: 0, failures: 0 },
         ]),
       ),
     }));
@@ -98,6 +122,8 @@ export class Laws {
 
   see(event: RunEvent): void {
     this.#nowMs = Date.parse(event.at);
+    this.#seq = event.seq;
+    this.#merges?.see(event);
     if (
       this.#finished !== undefined &&
       ![
@@ -134,6 +160,12 @@ export class Laws {
         return this.#stepSkipped(event);
       case 'wave.sealed':
         return this.#sealed(event.wave);
+      case 'merge.finished':
+        return this.#mergeFinished(event);
+      case 'resolve.started':
+        return this.#resolveStarted(event);
+      case 'resolve.finished':
+        return this.#resolveFinished(event);
       case 'gate.started':
         return this.#gateStarted(event);
       case 'gate.finished':
@@ -151,12 +183,13 @@ export class Laws {
         this.#wave(event.wave).status = event.status;
         return;
       case 'wave.invalidated':
-        return this.#invalidated(event.wave);
+        return this.#invalidated(event);
       case 'run.finished':
         return this.#runFinished(event.status);
       case 'run.interrupted':
       case 'run.waiting':
         if (this.#running().length > 0) fail(`${event.type} while a step runs`);
+        if (this.#settling() > 0) fail(`${event.type} while a conflict is being settled`);
         if (event.type === 'run.waiting') this.#checkWaiting(event.steps);
         return;
       case 'rollback.started':
@@ -164,6 +197,7 @@ export class Laws {
         return;
       case 'rollback.done':
         this.#standsAt = event.to;
+        this.#lastWave = Math.max(this.#lastWave, event.to); // It also goes forward again.
         return;
       default:
         return;
@@ -190,6 +224,7 @@ export class Laws {
       sinceMs: this.#nowMs,
       patienceMs: 0,
       holdsSlot: false,
+      endedSeq: 0,
     };
     this.#steps.set(id, { id, definition, status: 'pending', attempts, ...fresh });
   }
@@ -380,6 +415,66 @@ export class Laws {
     if (holdsSlot && this.#nowMs > step.patienceMs)
       fail(`${step.id} starts ${this.#nowMs - step.patienceMs} ms too late`);
     if (holdsSlot) this.#checkRoom();
+    if (holdsSlot) this.#checkBase(step);
+  }
+
+  /** In isolated runs: what an attempt begins on holds the work of all that it needs. */
+  #checkBase({ id, definition }: Step): void {
+    for (let at: PlanNode | undefined = definition; at; at = this.#parentOf(at))
+      for (const need of this.#before(at)) this.#merges?.checkHas(id, need.id);
+  }
+
+  /** Commands that settle conflicts. */
+  #settling(): number {
+    return this.#merges?.settling() ?? 0;
+  }
+
+  #end(step: Step, status: Status): void {
+    step.status = status;
+    step.sinceMs = this.#nowMs;
+    step.endedSeq = this.#seq;
+  }
+
+  #mergeFinished({ step: id, status, failure, retry_at }: MergeFinished): void {
+    const step = this.#step(id);
+    if (step.status !== 'merging') fail(`${id} is merged, and is ${step.status}`);
+    if (status === 'merged') return this.#end(step, 'passed');
+    if (failure) this.#mergeFailed(step, failure, retry_at);
+  }
+
+  #resolveStarted({ step: id, by }: ResolveStarted): void {
+    const step = this.#step(id);
+    if (step.status !== 'merging')
+      fail(`the conflict of ${id} is settled, which is ${step.status}`);
+    if (this.#cancelled && by === 'person') fail('a person is asked though the run was cancelled');
+    if (by === 'person') step.status = 'waiting';
+    else this.#checkRoom();
+  }
+
+  #resolveFinished({ step: id, status, failure, retry_at }: ResolveFinished): void {
+    const step = this.#step(id);
+    if (step.status !== 'merging' && step.status !== 'waiting')
+      fail(`the conflict of ${id} is settled, which is ${step.status}`);
+    step.status = 'merging';
+    if (status === 'passed' || failure?.kind === 'interrupted') return;
+    this.#mergeFailed(step, failure ?? fail(`nothing tells why ${id} failed`), retry_at);
+  }
+
+  #mergeFailed(step: Step, { kind }: Failure, retryAt: string | undefined): void {
+    const { maxAttempts } = step.definition.step.retry;
+    if (kind === 'crash') {
+      step.crashes += 1;
+      step.counted -= 1;
+    }
+    const mayGoOn = kind === 'crash' ? step.crashes < MAX_CRASHES : step.counted < maxAttempts;
+    if (retryAt !== undefined && !mayGoOn) fail(`${step.id} is tried again after its last attempt`);
+    const isFree = !this.#isFailingFast() || this.#isCleanup(step.definition);
+    if (kind === 'conflict' && mayGoOn && !this.#cancelled && isFree && retryAt === undefined)
+      fail(`${step.id} is not tried again after a conflict`);
+    if (retryAt === undefined) return this.#end(step, kind === 'cancelled' ? kind : 'failed');
+    step.status = 'pending';
+    step.sinceMs = this.#nowMs;
+    step.notBeforeMs = Date.parse(retryAt);
   }
 
   /** Until when it may stand in the queue. */
@@ -397,7 +492,8 @@ export class Laws {
   #checkRoom(): void {
     const running = this.#running().filter(({ holdsSlot }) => holdsSlot);
     const gates = this.#waves.flatMap((wave) => [...wave.gates.values()]);
-    const slots = running.length + gates.filter(({ status }) => status === 'running').length;
+    const gating = gates.filter(({ status }) => status === 'running').length;
+    const slots = running.length + gating + this.#settling();
     if (slots > this.#plan.concurrency) fail(`${slots} at once of ${this.#plan.concurrency}`);
     for (const [pool, size] of Object.entries(this.#workflow.pools)) {
       const used = running.reduce(
@@ -426,8 +522,8 @@ export class Laws {
     const isDue = kind === 'exit' && step.counted < maxAttempts && !this.#cancelled;
     if (isDue && !again && (!this.#isFailingFast() || this.#isCleanup(step.definition)))
       fail(`${step.id} is not tried again after ${step.counted} of ${maxAttempts}`);
-    step.status = again ? 'pending' : event.status;
-    step.sinceMs = this.#nowMs;
+    const isMerged = this.#merges && event.status === 'passed' && event.commit;
+    this.#end(step, again ? 'pending' : isMerged ? 'merging' : event.status);
     step.notBeforeMs = event.retry_at === undefined ? 0 : Date.parse(event.retry_at);
     if (event.retry_at !== undefined && step.counted >= maxAttempts && kind !== 'crash')
       fail(`${step.id} is to be tried again after its last attempt`);
@@ -436,8 +532,7 @@ export class Laws {
   #stepSkipped(event: StepSkipped): void {
     const step = this.#step(event.step);
     if (step.status !== 'pending') fail(`${step.id} is skipped, and is ${step.status}`);
-    step.status = 'skipped';
-    step.sinceMs = this.#nowMs;
+    this.#end(step, 'skipped');
     step.skipped = event.reason;
     const { definition } = step;
     const isOver = this.#cancelled || this.#isFailingFast();
@@ -472,10 +567,11 @@ export class Laws {
     if (this.#wave(index).status !== 'planned')
       fail(`wave ${index} is ${this.#wave(index).status}`);
     const before = this.#wave(index - 1);
-    if (!CHECKPOINTED.includes(before.status))
+    const mayFollow = this.#merges ? before.status !== 'planned' : false;
+    if (!mayFollow && !CHECKPOINTED.includes(before.status))
       fail(`wave ${index} starts while the one before is ${before.status}`);
     for (const [name, { status }] of before.gates) {
-      if (status !== 'passed' && !this.#isFailingFast())
+      if (status !== 'passed' && !mayFollow && !this.#isFailingFast())
         fail(`wave ${index} starts while the gate ${name} is ${status}`);
     }
     this.#wave(index).status = 'open';
@@ -508,7 +604,10 @@ export class Laws {
     if (failure?.kind !== 'crash' && failure?.kind !== 'interrupted') gate.counted += 1;
     gate.status = retry_at !== undefined || failure?.kind === 'interrupted' ? 'pending' : status;
     const most = this.#workflow.gates.find((each) => each.name === name)?.retry.maxAttempts ?? 0;
-    if (gate.counted > most) fail(`the gate ${name} was tried too often`);
+    if (status === 'failed' && failure?.kind !== 'crash') gate.failures += 1;
+    // A gate that passed looks again when the wave was done again because of the one beside it.
+    if ((this.#merges ? gate.failures : gate.counted) > most)
+      fail(`the gate ${name} was tried too often`);
     const isDue = failure?.kind === 'exit' && gate.counted < most && !this.#cancelled;
     if (isDue && retry_at === undefined) fail(`the gate ${name} is not tried again`);
   }
@@ -535,6 +634,7 @@ export class Laws {
 
   #runFinished(status: string): void {
     this.#finished = status;
+    this.#merges?.checkEnd();
     for (const step of this.#steps.values()) {
       if (!ENDED.includes(step.status)) fail(`the run ends while ${step.id} is ${step.status}`);
     }
@@ -577,7 +677,7 @@ export class Laws {
     this.#boot = boot;
     this.#resumedMs = this.#nowMs;
 
-    if (rebooted) this.#lose(retry_failed);
+    if (rebooted && !this.#merges) this.#lose(retry_failed);
     for (const step of retry_failed ? this.#steps.values() : []) {
       const chose = step.skipped === 'when' || step.skipped === 'empty_matrix';
       if (!ENDED.includes(step.status) || step.status === 'passed' || chose) continue;
@@ -609,11 +709,12 @@ export class Laws {
     if (status !== 'open') this.#reopen(index, 'open');
   }
 
-  #reopen(index: number, status: 'open' | 'planned'): void {
+  #reopen(index: number, status: 'open' | 'planned', isFresh = true): void {
     const wave = this.#wave(index);
     wave.status = status;
     wave.behind = false;
-    for (const gate of wave.gates.values()) Object.assign(gate, { status: 'pending', counted: 0 });
+    const fresh = isFresh ? { counted: 0, failures: 0 } : {};
+    for (const gate of wave.gates.values()) Object.assign(gate, { status: 'pending', ...fresh });
   }
 
   /** All waves from the first that changes are done again; where work is left, the first is open at once. */
@@ -624,16 +725,30 @@ export class Laws {
     this.#lastWave = Math.min(this.#lastWave, index - 1);
   }
 
-  #invalidated(index: number): void {
-    if (this.#standsAt === undefined || (index <= this.#standsAt && this.#wave(index).behind))
+  #invalidated({ wave: index, kept_until, gate }: WaveInvalidated): void {
+    const isLate = (at: number) => this.#standsAt === undefined || at > this.#standsAt;
+    if (
+      gate === undefined &&
+      !(this.#standsAt !== undefined && (isLate(index) || !this.#wave(index).behind))
+    )
       fail(`wave ${index} is done again, and its work stands`);
+    if (gate !== undefined && this.#wave(index).behind)
+      fail(`wave ${index} is taken back, and has a checkpoint`);
     for (const step of this.#steps.values()) {
-      if (step.definition.wave === index) this.#setBack(step);
+      const { definition, status, endedSeq } = step;
+      if (definition.wave !== index) continue;
+      const isAnswered = definition.step.kind === 'approval' && status === 'passed';
+      const isKept = ENDED.includes(status) && kept_until !== undefined && endedSeq <= kept_until;
+      if (isKept || (gate !== undefined && isAnswered)) continue;
+      this.#merges?.takeBack(step.id);
+      this.#setBack(step);
     }
-    this.#reopen(index, 'planned');
+    this.#reopen(index, 'planned', gate === undefined);
     this.#lastWave = Math.min(this.#lastWave, index - 1);
-    this.#cancelled = false;
-    this.#finished = undefined;
+    if (gate === undefined) {
+      this.#cancelled = false;
+      this.#finished = undefined;
+    }
     this.#contract();
   }
 

@@ -6,7 +6,13 @@
 import { makePlan } from '../../src/plan/make-plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { BUILT_IN_STRATEGIES } from '../../src/plan/strategies.ts';
-import type { Gate, Step, TriggerRule, Workflow } from '../../src/workflow/workflow.ts';
+import type {
+  ConflictsSetting,
+  Gate,
+  Step,
+  TriggerRule,
+  Workflow,
+} from '../../src/workflow/workflow.ts';
 import { gateOf, matrixOf, nestedOf, stepOf, workflowOf } from '../plan/builders.ts';
 import type { Chance } from './random.ts';
 
@@ -28,17 +34,21 @@ export interface RandomRun {
 
 export function randomRun(chance: Chance): RandomRun {
   const steps = randomSteps(chance, undefined, chance.between(chance.once(30) ? 0 : 1, 9));
+  const isIsolated = chance.once(2);
   const workflow = workflowOf({
+    ...(isIsolated && { workspace: 'isolated', conflicts: randomConflicts(chance) }),
     steps: chance.once(10) ? steps.reverse() : steps,
     pools: POOLS,
     failFast: !chance.once(2),
     onFailure: chance.once(3) ? 'rollback' : 'keep',
-    gates: Array.from({ length: chance.pick([0, 0, 1, 2]) }, (_, nth) => randomGate(chance, nth)),
+    gates: Array.from({ length: chance.pick(isIsolated ? [0, 1, 1, 2] : [0, 0, 1, 2]) }, (_, nth) =>
+      randomGate(chance, nth),
+    ),
     waves: { auto: true, max: chance.between(1, 6), minSteps: 1 },
     strategy: chance.pick(['adaptive', 'progressive', 'systematic', 'enterprise']),
   });
   const plan = makePlan(workflow, {
-    concurrency: chance.between(1, 4),
+    concurrency: chance.between(1, isIsolated ? 8 : 4),
     strategies: BUILT_IN_STRATEGIES,
   });
   return { workflow, plan };
@@ -126,10 +136,17 @@ function randomCondition(chance: Chance, needs: readonly string[]): string | und
   return chance.pick(['true', '1 == 2', "fromJSON('no json')"]);
 }
 
+function randomConflicts(chance: Chance): ConflictsSetting {
+  const policy = chance.pick(['fail', 'agent', 'agent', 'ours', 'theirs', 'ask', 'ask'] as const);
+  const timeout = chance.once(2) ? { totalMs: 40_000 } : {};
+  const hasCommand = policy === 'agent' && !chance.once(8);
+  return { policy, timeout, ...(hasCommand && { run: 'settle' }) };
+}
+
 function randomGate(chance: Chance, nth: number): Gate {
   return gateOf(`g${nth}`, {
     on: chance.pick(['wave', 'wave', 'end']),
     level: chance.pick(['light', 'standard', 'strict']),
-    retry: { maxAttempts: chance.pick([1, 2]), backoffMs: 5_000, maxBackoffMs: 60_000 },
+    retry: { maxAttempts: chance.pick([1, 2, 2, 3]), backoffMs: 5_000, maxBackoffMs: 60_000 },
   });
 }

@@ -44,6 +44,11 @@ describe('values', () => {
     expect(valuesOf(value)).toEqual([]);
   });
 
+  test('base64 that begins as a path does is sought', () => {
+    const key = `/bPxRfiCY${'K7MDENGab12cd34'}/wJalr`;
+    expect(valuesOf(key)).toContain(key);
+  });
+
   test('each is sought as it is, in base64, in a URL and in JSON', () => {
     const value = 'p ä/"ss&word';
     const base64 = Buffer.from(value).toString('base64');

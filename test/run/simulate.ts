@@ -9,6 +9,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LiveRun } from '../../src/engine/live-run.ts';
+import { leavePlace, worktreesInUse } from '../../src/engine/places.ts';
 import {
   answerApproval,
   askForApproval,
@@ -16,6 +17,7 @@ import {
   failStep,
   skipRest,
 } from '../../src/engine/settle-step.ts';
+import { targetOf, wavesBuiltOn } from '../../src/engine/take-back.ts';
 import type { PlanNode } from '../../src/plan/plan.ts';
 import { applyEvent } from '../../src/run/apply-event.ts';
 import { createState } from '../../src/run/create-state.ts';
@@ -35,6 +37,8 @@ import { wavesToRedo } from '../../src/run/set-back.ts';
 import {
   gateKey,
   gateOf,
+  isIsolated,
+  latestCheckpoint,
   type RunState,
   standingCheckpoint,
   stepStateOf,
@@ -45,6 +49,7 @@ import { canonicalState } from './canonical-state.ts';
 import { Laws } from './laws.ts';
 import { type Chance, chanceOf } from './random.ts';
 import { type RandomRun, randomRun } from './random-run.ts';
+import { conflictFile, VirtualGit } from './virtual-git.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const MAX_EVENTS = 5_000;
@@ -106,6 +111,11 @@ class World {
   #ended = new Map<string, (job: Job) => void>();
   /** Steps that were answered while no orch was there. */
   #answers: string[] = [];
+  /** By key: asked to stop before their process was there. */
+  #stoppedEarly = new Map<string, Failure>();
+  readonly #git = new VirtualGit();
+  /** Files that any step may change; without some, no two steps conflict. */
+  readonly #shared: readonly string[];
   #mishaps: string[] = [];
   #mishapsLeft: number;
   #retriesLeft = 2;
@@ -118,9 +128,19 @@ class World {
     this.#everyEvent = everyEvent;
     this.#mishapsLeft = this.chance.pick([0, 0, 1, 2, 5]);
     this.#state = this.#freshState();
-    this.#laws = new Laws(this.run.workflow, this.run.plan);
+    this.#laws = this.#newLaws();
+    this.#shared = Array.from({ length: this.chance.pick([0, 3, 6, 12]) }, (_, nth) => `f${nth}`);
     // The engine's own functions that only decide on events; they use no more of a run than this.
-    const fake = { record: (body: RunEventBody) => this.#record(body), nowMs: () => this.#nowMs };
+    const pool = {
+      claimed: (_run: string, number: number) => ({ number }),
+      release: ({ number }: { number: number }) => this.#git.release(number),
+    };
+    const fake = {
+      record: (body: RunEventBody) => this.#record(body),
+      nowMs: () => this.#nowMs,
+      afterwards: (effect: () => void) => this.#effects.push(effect),
+      parts: { pool },
+    };
     this.#fake = Object.defineProperty(fake, 'state', {
       get: () => this.#state,
     }) as unknown as LiveRun;
@@ -148,6 +168,10 @@ class World {
       state: this.#state,
       mishaps: this.#mishaps,
     };
+  }
+
+  #newLaws(): Laws {
+    return new Laws(this.run.workflow, this.run.plan, (oid) => this.#git.files(oid));
   }
 
   #freshState(): RunState {
@@ -262,6 +286,9 @@ class World {
 
   /** The engine ends only when its tasks have. */
   #letTasksEnd(): void {
+    this.#git.releaseOthers(worktreesInUse(this.#state));
+    if (hasFinished(this.#state) && this.#git.claims.size > 0)
+      throw new Error(`worktrees ${[...this.#git.claims].join()} are not free`);
     if ([...this.#busy].some((key) => !key.startsWith('stop')))
       throw new Error(`${this.#state.status} while ${[...this.#busy].join()} is under way`);
   }
@@ -283,7 +310,7 @@ class World {
     if (lost > 0) {
       this.events.length -= lost;
       this.#state = this.#fold();
-      this.#laws = new Laws(this.run.workflow, this.run.plan);
+      this.#laws = this.#newLaws();
       for (const event of this.events) this.#laws.see(event);
     }
     if (isReboot) {
@@ -318,7 +345,10 @@ class World {
     this.#mishaps.push('rollback');
     this.#newSession();
     this.#jobs.clear(); // The command stops what still runs first.
-    const { wave, tree, commit } = this.chance.pick(this.#state.checkpoints);
+    const chosen = this.chance.pick(this.#state.checkpoints).wave;
+    const checkpoint = latestCheckpoint(this.#state, chosen);
+    if (checkpoint === undefined) throw new Error(`there is no checkpoint ${chosen}`);
+    const { wave, tree, commit } = checkpoint;
     this.#record({
       type: 'rollback.started',
       to: wave,
@@ -327,13 +357,22 @@ class World {
       rescue_commit: oidOf(this.events.length),
     });
     if (this.chance.once(3)) return; // Killed half-way: the resume finishes it.
-    this.#record({ type: 'rollback.done', to: wave, restored: commit });
+    this.#record({ type: 'rollback.done', to: wave, restored: commit, ...this.#resetTip(tree) });
+  }
+
+  /** The tip gets the tree of an earlier moment, as new work. */
+  #resetTip(tree: string): { tip?: string } {
+    const from = this.#state.tip?.commit;
+    if (!isIsolated(this.#state) || from === undefined) return {};
+    const files = this.#git.files(tree);
+    return { tip: this.#git.moveTip(from, files, [from], `back ${this.#nowMs}`) };
   }
 
   #newSession(): void {
     this.#session += 1;
     this.#busy = new Set();
     this.#ended.clear();
+    this.#stoppedEarly.clear();
     this.#effects = [];
     this.#interrupt = undefined;
     this.#nowMs += this.chance.between(0, 100_000);
@@ -356,10 +395,19 @@ class World {
       retry_failed: retry,
     });
     const { rollbackOpen } = this.#state;
-    if (rollbackOpen)
-      this.#record({ type: 'rollback.done', to: rollbackOpen.to, restored: rollbackOpen.target });
-    for (const wave of wavesToRedo(this.#state)) this.#record({ type: 'wave.invalidated', wave });
+    if (rollbackOpen) {
+      const { to, target: restored } = rollbackOpen;
+      this.#record({ type: 'rollback.done', to, restored, ...this.#resetTip(restored) });
+    }
+    const kept_until = standingCheckpoint(this.#state)?.upTo;
+    const kept = isIsolated(this.#state) && kept_until !== undefined ? { kept_until } : {};
+    for (const wave of wavesToRedo(this.#state))
+      this.#record({ type: 'wave.invalidated', wave, ...kept });
+    if (hasFinished(this.#state)) return; // Only its rollback was half done.
+    this.#git.releaseOthers(worktreesInUse(this.#state));
     if (this.#state.checkpointOpen) this.#makeCheckpoint();
+    if (this.#state.mergeOpen) this.#merge();
+    for (const index of this.#state.conflicts) this.#adoptResolve(index);
     for (const index of this.#state.running) this.#adoptStep(index);
     for (const key of this.#state.runningGates) this.#adoptGate(key);
     for (const step of this.#answers) this.#answer(step);
@@ -390,15 +438,20 @@ class World {
         askForApproval(this.#fake, command.node);
         return this.#mayAnswer(command.node.index);
       case 'answer':
+        if (stepStateOf(this.#state, command.node.index).conflict)
+          return this.#answerConflict(command.node);
         return answerApproval(this.#fake, command.node);
       case 'stop': {
         const { node, failure } = command;
         this.#busy.add(`stop:${node.index}`);
-        return this.#stop(
-          stepKey(node, stepStateOf(this.#state, node.index).attempts.length),
-          failure,
-        );
+        return this.#stop(this.#jobKey(node), failure);
       }
+      case 'merge':
+        return this.#startMerge(command.node);
+      case 'resolve':
+        return this.#startResolve(command.node, command.by);
+      case 'take-back':
+        return this.#takeBack(command);
       case 'stop-gate': {
         const { wave, gate, failure } = command;
         this.#busy.add(`stop-gate:${gateKey(wave, gate)}`);
@@ -443,6 +496,7 @@ class World {
   }
 
   #seal(wave: number): void {
+    if (isIsolated(this.#state)) return this.#sealIsolated(wave);
     const oid = oidOf(this.events.length);
     this.#task(`seal:${wave}`, 2_000, () =>
       this.#record({ type: 'wave.sealed', wave, commit: oid, tree: oid, left_out: [] }),
@@ -474,11 +528,203 @@ class World {
         by: 'on_failure',
       });
       this.#effects.push(() =>
-        this.#task('roll-back', 1_000, () =>
-          this.#record({ type: 'rollback.done', to, restored: target }),
+        this.#slowTask('roll-back', 1_000, () => {
+          const tip = this.#resetTip(target);
+          return () => this.#record({ type: 'rollback.done', to, restored: target, ...tip });
+        }),
+      );
+    });
+  }
+
+  /** A task that changes the world at some time before orch takes its fact in. */
+  #slowTask(key: string, mostMs: number, work: () => () => void): void {
+    this.#busy.add(key);
+    this.#later(this.chance.between(0, mostMs), () => {
+      const fact = work();
+      this.#later(this.chance.between(0, mostMs), () => {
+        this.#busy.delete(key);
+        fact();
+      });
+    });
+  }
+
+  // Isolated runs, as perform-merge.ts, resolve-conflict.ts and take-back.ts in src/engine do it.
+
+  #sealIsolated(wave: number): void {
+    const { tip } = this.#state;
+    this.#slowTask(`seal:${wave}`, 1_000, () => {
+      if (wave === 0) this.#git.tip = this.#git.commit(new Map([['readme', 'old']]), [], 'wave 0');
+      const commit = wave === 0 ? this.#git.tip : tip?.commit;
+      if (commit === undefined) throw new Error('wave 0 was never sealed');
+      const tree = this.#git.treeOf(commit);
+      return () => this.#record({ type: 'wave.sealed', wave, commit, tree, left_out: [] });
+    });
+  }
+
+  #startMerge(node: PlanNode): void {
+    const { attempts, candidate } = stepStateOf(this.#state, node.index);
+    const onto = this.#state.tip?.commit;
+    if (!candidate || !onto) throw new Error(`${node.id} has nothing to merge`);
+    const about = { wave: node.wave, step: node.id, attempt: attempts.length };
+    this.#record({ type: 'merge.started', ...about, ...candidate, onto });
+    this.#effects.push(() => this.#merge());
+  }
+
+  #merge(): void {
+    const open = this.#state.mergeOpen;
+    if (open === undefined) throw new Error('no merge was started');
+    const node = this.#state.nodes[open.node] as PlanNode;
+    const { wave, id: step } = node;
+    const told = { type: 'merge.finished', wave, step, attempt: open.attempt } as const;
+    this.#slowTask('merge', 1_500, () => {
+      const { policy, run } = this.run.workflow.conflicts ?? { policy: 'fail' };
+      const favor = policy === 'ours' || policy === 'theirs' ? policy : undefined;
+      const { files, conflicts } = this.#git.merge(open.base, open.onto, open.commit, favor);
+      const found = conflicts.length > 0 ? { files: conflicts.map(conflictFile) } : {};
+      if (conflicts.length > 0 && favor === undefined) {
+        const isAsked = policy === 'ask' || (policy === 'agent' && run !== undefined);
+        const failure: Failure | undefined = isAsked
+          ? undefined
+          : { kind: 'conflict', message: 'does not merge' };
+        const again = failure ? this.#retryOf(node, failure, -1) : {};
+        const conflict = { status: 'conflict', ...(failure && { failure }), ...again } as const;
+        return () => this.#record({ ...told, ...found, ...conflict });
+      }
+      const parents = [open.onto, open.commit];
+      const commit = this.#git.moveTip(open.onto, files, parents, `merge ${this.#nowMs}`);
+      const tree = this.#git.tree(files);
+      const settled = conflicts.length > 0 && favor ? { settled: favor } : {};
+      return () => this.#record({ ...told, ...found, status: 'merged', commit, tree, ...settled });
+    });
+  }
+
+  /** @param offset -1 once the attempt was counted */
+  #retryOf(node: PlanNode, { kind }: Failure, offset: 0 | -1): { retry_at?: string } {
+    const { counted, crashes } = stepStateOf(this.#state, node.index);
+    const failed = { kind, counted: counted + offset, crashes };
+    const delayMs = retryDelayMs(node.step.retry, failed, this.chance.next());
+    if (delayMs === undefined || !mayRetry(this.#state, node)) return {};
+    return { retry_at: new Date(this.#nowMs + delayMs).toISOString() };
+  }
+
+  #startResolve(node: PlanNode, by: 'command' | 'person'): void {
+    const worktree = this.#git.claim();
+    this.#task(`resolve:${node.index}`, 3_000, () => {
+      const { conflict, attempts } = stepStateOf(this.#state, node.index);
+      if (conflict === undefined) throw new Error(`${node.id} has no conflict`);
+      if (by === 'command' && this.chance.once(25)) {
+        leavePlace(this.#fake, worktree);
+        return failStep(this.#fake, node, { kind: 'expression', message: 'no such input' });
+      }
+      const started = {
+        type: 'resolve.started',
+        wave: node.wave,
+        step: node.id,
+        attempt: attempts.length,
+        round: conflict.rounds + 1,
+        onto: conflict.onto,
+        worktree,
+      } as const;
+      if (by === 'person') {
+        this.#record({ ...started, by, message: 'settle it' });
+        return this.#mayAnswer(node.index);
+      }
+      this.#record({ ...started, by, slot: 0 });
+      const key = this.#jobKey(node);
+      this.#effects.push(() =>
+        this.#startJob(key, this.run.workflow.conflicts?.timeout.totalMs, (job) =>
+          this.#resolveEnded(node, job),
         ),
       );
     });
+  }
+
+  #adoptResolve(index: number): void {
+    if (stepStateOf(this.#state, index).conflict?.open?.by !== 'command') return;
+    const node = this.#state.nodes[index] as PlanNode;
+    this.#adopt(this.#jobKey(node), (job) => this.#resolveEnded(node, job));
+    this.#limit(this.#jobKey(node), this.run.workflow.conflicts?.timeout.totalMs);
+  }
+
+  #resolveEnded(node: PlanNode, job: Job): void {
+    this.#busy.delete(`stop:${node.index}`);
+    const outcome = outcomeOf(job);
+    this.#settle(node, failureOf(outcome), outcome.exitCode);
+  }
+
+  #answerConflict(node: PlanNode): void {
+    const isApproved = stepStateOf(this.#state, node.index).answer?.request === 'approve';
+    const rejected: Failure = { kind: 'conflict', message: 'rejected' };
+    this.#settle(node, isApproved ? undefined : rejected, null);
+  }
+
+  #settle(node: PlanNode, told: Failure | undefined, exitCode: number | null): void {
+    this.#slowTask(`resolve:${node.index}`, 1_500, () => {
+      const { conflict, candidate, attempts } = stepStateOf(this.#state, node.index);
+      const worktree = conflict?.open?.worktree;
+      if (!conflict || !candidate || worktree === undefined)
+        throw new Error(`${node.id} has no open conflict`);
+      const unsettled: Failure = { kind: 'conflict', message: 'markers are left' };
+      const gone: Failure = { kind: 'crash', message: 'the worktree is gone' };
+      const found = this.chance.once(8) ? unsettled : this.chance.once(20) ? gone : undefined;
+      const failure = told ?? found;
+      const { onto, rounds } = conflict;
+      const attempt = attempts.length;
+      const { files, conflicts } = this.#git.merge(candidate.base, onto, candidate.commit);
+      const settled = new Map(files);
+      for (const path of conflicts) settled.set(path, `${markOf(node.id, attempt)}~${rounds}`);
+      const commit = this.#git.commit(settled, [onto, candidate.commit], `${this.#nowMs}`);
+      return () => {
+        this.#busy.delete(`stop:${node.index}`);
+        leavePlace(this.#fake, worktree);
+        this.#record({
+          type: 'resolve.finished',
+          wave: node.wave,
+          step: node.id,
+          attempt,
+          round: rounds,
+          status: statusOf(failure),
+          exit_code: exitCode,
+          duration_s: 1,
+          ...(failure === gone ? {} : { commit, ref: 'refs/orch/resolved/test' }),
+          ...(failure && { failure, ...this.#retryOf(node, failure, -1) }),
+        });
+      };
+    });
+  }
+
+  #takeBack({ wave, gate, again }: Extract<Command, { type: 'take-back' }>): void {
+    const { tree, upTo } = targetOf(this.#state, wave, again);
+    this.#slowTask('take-back', 1_500, () => {
+      const { tip } = this.#resetTip(tree);
+      return () => {
+        for (const index of wavesBuiltOn(this.#state, wave, again)) {
+          const kept = { kept_until: upTo, ...(tip !== undefined && { tip }), tree };
+          this.#record({ type: 'wave.invalidated', wave: index, ...kept, gate });
+        }
+        this.#effects.push(() => this.#git.releaseOthers(worktreesInUse(this.#state)));
+      };
+    });
+  }
+
+  /** What the attempt's worktree holds in the end, as a commit; null when nothing was changed. */
+  #pin(node: PlanNode, attempt: number, base: string): string | null {
+    if (this.chance.once(6)) return null;
+    const files = new Map<string, string>(this.#git.files(base));
+    const mark = markOf(node.id, attempt);
+    files.set(`own/${node.id}`, mark);
+    for (const path of this.#shared) {
+      if (!this.chance.once(3)) continue;
+      if (this.chance.once(5)) files.delete(path);
+      else files.set(path, mark);
+    }
+    return this.#git.commit(files, [base], mark);
+  }
+
+  #jobKey(node: PlanNode): string {
+    const { attempts, conflict } = stepStateOf(this.#state, node.index);
+    const key = stepKey(node, attempts.length);
+    return conflict === undefined ? key : `${key} resolve ${conflict.rounds}`;
   }
 
   // People.
@@ -499,17 +745,34 @@ class World {
   // Jobs.
 
   #startStep(node: PlanNode, attempt: number): void {
-    this.#record({ type: 'step.started', wave: node.wave, step: node.id, attempt, slot: 0 });
-    const key = stepKey(node, attempt);
-    this.#effects.push(() => {
-      this.#startJob(key, node.step.timeout.totalMs);
-      this.#ended.set(key, (job) => this.#stepEnded(node, attempt, job));
+    const { tip } = this.#state;
+    this.#record({
+      type: 'step.started',
+      wave: node.wave,
+      step: node.id,
+      attempt,
+      slot: 0,
+      ...(tip && isIsolated(this.#state) && { base: tip.commit, worktree: this.#git.claim() }),
     });
+    const launch = () =>
+      this.#startJob(stepKey(node, attempt), node.step.timeout.totalMs, (job) =>
+        this.#stepEnded(node, attempt, job),
+      );
+    this.#effects.push(() => this.#prepare(`prepare:${node.index}`, launch));
   }
 
-  #startJob(key: string, totalMs: number | undefined): void {
+  /** A worktree is brought to a commit first. */
+  #prepare(key: string, launch: () => void): void {
+    if (isIsolated(this.#state)) this.#task(key, 2_000, launch);
+    else launch();
+  }
+
+  #startJob(key: string, totalMs: number | undefined, ended: (job: Job) => void): void {
     const job: Job = { key };
+    const stopped = this.#stoppedEarly.get(key);
+    if (stopped) return ended({ key, stopped, code: null });
     this.#jobs.set(key, job);
+    this.#ended.set(key, ended);
     const fate = this.chance.between(1, 20);
     const code = fate <= 14 ? 0 : fate <= 18 ? 1 : null;
     const hangs = fate === 20 && totalMs !== undefined;
@@ -532,6 +795,7 @@ class World {
   /** Asks a living job to end; for one that has ended the request comes too late and stays unanswered. */
   #stop(key: string, failure: Failure): void {
     const job = this.#jobs.get(key);
+    if (job === undefined) this.#stoppedEarly.set(key, failure);
     if (job === undefined || job.code !== undefined || job.stopped) return;
     job.stopped = failure;
     this.#later(
@@ -567,6 +831,7 @@ class World {
   #stepEnded(node: PlanNode, attempt: number, job: Job): void {
     this.#busy.delete(`stop:${node.index}`);
     const outcome = outcomeOf(job);
+    if (isIsolated(this.#state)) return this.#leave(node, attempt, outcome);
     const failure = failureOf(outcome);
     const step = stepStateOf(this.#state, node.index);
     const { counted, crashes } = step;
@@ -604,25 +869,59 @@ class World {
     else end();
   }
 
+  /** As end-isolated.ts: whatever it left is pinned, then its worktree is free. */
+  #leave(node: PlanNode, attempt: number, outcome: Outcome): void {
+    this.#slowTask(`leave:${node.index}`, 1_000, () => {
+      const { base, worktree } = stepStateOf(this.#state, node.index).attempts.at(-1) ?? {};
+      const gone: Failure = { kind: 'crash', message: 'its worktree is gone' };
+      const isGone = base === undefined || (outcome.lost && this.chance.once(2));
+      const failure = failureOf(outcome) ?? (isGone ? gone : undefined);
+      const commit = isGone ? null : this.#pin(node, attempt, base);
+      const outputs = failure || this.chance.once(8) ? {} : { list: this.#randomList() };
+      return () => {
+        this.#busy.delete(`stop:${node.index}`);
+        leavePlace(this.#fake, worktree);
+        this.#record({
+          type: 'step.finished',
+          wave: node.wave,
+          step: node.id,
+          attempt,
+          status: statusOf(failure),
+          exit_code: outcome.exitCode,
+          duration_s: 1,
+          usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
+          outputs,
+          resources: null,
+          ref: commit === null ? null : 'refs/orch/attempts/test',
+          commit,
+          ...(failure && { failure, ...this.#retryOf(node, failure, 0) }),
+        });
+      };
+    });
+  }
+
   #randomList(): string {
     const labels = ['x', 'y', 'z'].filter(() => this.chance.once(2));
     return JSON.stringify(labels);
   }
 
   #startGate(wave: number, gate: string, attempt: number): void {
-    this.#record({ type: 'gate.started', wave, gate, attempt, slot: 0 });
-    const key = `gate ${gateKey(wave, gate)} ${attempt}`;
-    this.#effects.push(() => {
-      this.#startJob(key, undefined);
-      this.#ended.set(key, (job) => this.#gateEnded(wave, gate, attempt, job));
-    });
+    const place = isIsolated(this.#state) ? { worktree: this.#git.claim() } : {};
+    this.#record({ type: 'gate.started', wave, gate, attempt, slot: 0, ...place });
+    const launch = () =>
+      this.#startJob(`gate ${gateKey(wave, gate)} ${attempt}`, undefined, (job) =>
+        this.#gateEnded(wave, gate, attempt, job),
+      );
+    this.#effects.push(() => this.#prepare(`prepare:${wave}/${gate}`, launch));
   }
 
   #gateEnded(wave: number, name: string, attempt: number, job: Job): void {
     this.#busy.delete(`stop-gate:${gateKey(wave, name)}`);
     const outcome = outcomeOf(job);
     const failure = failureOf(outcome);
-    const { counted, crashes } = gateOf(this.#state, wave, name);
+    const { counted, crashes, attempts } = gateOf(this.#state, wave, name);
+    const worktree = attempts.at(-1)?.worktree;
+    leavePlace(this.#fake, worktree);
     const gate = waveOf(this.#state, wave).plan?.gates.find((each) => each.name === name);
     const delayMs =
       failure && gate && !this.#state.cancelled
@@ -656,6 +955,11 @@ function outcomeOf({ code, stopped }: Job): Outcome {
     lost,
     survivors: 0,
   };
+}
+
+/** What an attempt writes into files. */
+function markOf(step: string, attempt: number): string {
+  return `${step}#${attempt}`;
 }
 
 function stepKey(node: PlanNode, attempt: number): string {

@@ -7,6 +7,7 @@ import { OrchError } from '../../base/errors.ts';
 import type { GitPort, Oid } from '../../ports/git.ts';
 import { adoptCommit } from './adopt-commit.ts';
 import { toText } from './byte-paths.ts';
+import { checkOutConflict } from './check-out-conflict.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
 import { createMerger } from './merge-changes.ts';
 import { findInTheWay, planRestore } from './plan-restore.ts';
@@ -80,6 +81,7 @@ export function createGitCli(context: GitContext): GitPort {
     restoreWorkTree: (from, to, exclude, index) => restoreWorkTree(files, from, to, exclude, index),
     mergeTrees: (ours, theirs) => mergeTrees(context, ours, theirs),
     mergeChanges: createMerger(context),
+    checkOutConflict: (request) => checkOutConflict(context, request),
     adoptCommit: (commit, expectedHead, move) => adoptCommit(context, commit, expectedHead, move),
     checkOutPath: (commit, path) => checkOutPath(context, commit, path),
     async setConfig(key, value) {

@@ -17,6 +17,7 @@ export interface MergeOutput {
 
 interface Message {
   readonly paths: readonly BytePath[];
+  readonly type: string;
   readonly text: string;
 }
 
@@ -43,12 +44,16 @@ export function parseMergeOutput(output: Buffer): MergeOutput {
   return { tree, conflicts: [...conflicts, ...conflictsWithoutEntries(messages, byPath)] };
 }
 
-/** Git can call a merge unclean because of a path of which there is nothing to choose from. */
+/**
+ * Git can call a merge unclean because of a path of which there is nothing to choose from. But it also
+ * says that a file has to make room for a folder where the file then turns out to be deleted.
+ */
 function conflictsWithoutEntries(
   messages: readonly Message[],
   entries: ReadonlyMap<BytePath, unknown>,
 ): ByteConflict[] {
   return messages
+    .filter(({ type }) => type !== 'CONFLICT (file/directory)')
     .filter(({ paths }) => !paths.some((path) => entries.has(path)))
     .map(({ paths: [path = ''], text }) => {
       return { path, base: null, ours: null, theirs: null, message: text };
@@ -66,7 +71,7 @@ function parseMessages(fields: readonly string[]): Message[] {
       const line = toText(text)
         .trim()
         .replace(/\s*\n\s*/g, ' ');
-      messages.push({ paths: fields.slice(first, last), text: line });
+      messages.push({ paths: fields.slice(first, last), type, text: line });
     }
     at = last + 2;
   }

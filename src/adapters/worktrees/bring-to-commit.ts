@@ -16,8 +16,13 @@ import { type Brought, forgetBrought, indexOf } from './brought.ts';
 import { callGit } from './call-git.ts';
 import { clearState } from './clear-state.ts';
 import { deleteOthers, type Kept } from './delete-others.ts';
-import { findChangedFolders } from './known-folders.ts';
-import { followFolders, readFolders, readNames } from './tree-folders.ts';
+import { describeFolders, findChangedFolders } from './known-folders.ts';
+import { type FollowedFolders, followFolders, readFolders, readNames } from './tree-folders.ts';
+
+export interface BroughtFolders {
+  /** What every folder of the commit looks like, once everything is in its place. */
+  describe(): Map<BytePath, string>;
+}
 
 /** What may stay; asked when the tracked files are those of the commit. */
 export type FindKept = () => Promise<Kept>;
@@ -25,44 +30,65 @@ export type FindKept = () => Promise<Kept>;
 /**
  * @param context of the worktree
  * @param before where it stood; undefined when it has just been made and holds no file
- * @returns the folders of the commit
  */
 export async function bringToCommit(
   context: GitContext,
   before: Brought | undefined,
   commit: Oid,
   findKept: FindKept,
-): Promise<ReadonlySet<BytePath>> {
+): Promise<BroughtFolders> {
   const { worktree: root, gitDir } = context.repository;
-  let changed = new Set<BytePath>();
-  if (before !== undefined) {
-    forgetBrought(gitDir);
-    await clearState(gitDir, root);
-    changed = findChangedFolders(root, before);
-  }
+  const followed = follow(context, before, commit);
+  const looked = before === undefined ? Promise.resolve(NONE) : makeReady(context, before);
   const [{ folders, names }] = await Promise.all([
-    namesToCheck(context, before, commit, changed),
-    checkOut(context, commit),
+    namesToCheck(context, commit, followed, looked),
+    looked.then(() => checkOut(context, commit)),
   ]);
   const kept = await findKept();
   const all = new Map(names);
   // A folder that is not of the commit has no times to tell by.
-  for (const folder of kept.above) if (!folders.has(folder)) all.set(folder, new Set());
+  for (const folder of kept.above) if (!folders.has(folder)) all.set(folder, NONE);
   await deleteOthers(root, all, kept);
   shareIndex(gitDir);
-  return folders;
+  return {
+    describe() {
+      // What git has written meanwhile is not looked at again: seen as changed, it costs a look later.
+      const described = new Map<BytePath, string>();
+      const now = describeFolders(root, before === undefined ? folders : names.keys());
+      for (const folder of folders) {
+        described.set(folder, now.get(folder) ?? before?.folders.get(folder) ?? '');
+      }
+      return described;
+    },
+  };
+}
+
+const NONE: ReadonlySet<BytePath> = new Set();
+
+/** Forgets what a job has begun. @returns folders in which a name may have come or gone */
+async function makeReady(context: GitContext, before: Brought): Promise<ReadonlySet<BytePath>> {
+  const { worktree: root, gitDir } = context.repository;
+  forgetBrought(gitDir);
+  await clearState(gitDir, root);
+  return findChangedFolders(root, before);
+}
+
+async function follow(
+  context: GitContext,
+  before: Brought | undefined,
+  commit: Oid,
+): Promise<FollowedFolders> {
+  if (before === undefined) return { folders: await readFolders(context, commit), suspect: NONE };
+  return await followFolders(context, before.folders.keys(), before.commit, commit);
 }
 
 async function namesToCheck(
   context: GitContext,
-  before: Brought | undefined,
   commit: Oid,
-  changed: ReadonlySet<BytePath>,
+  following: Promise<FollowedFolders>,
+  looking: Promise<ReadonlySet<BytePath>>,
 ) {
-  if (before === undefined)
-    return { folders: await readFolders(context, commit), names: new Map() };
-  const known = before.folders.keys();
-  const { folders, suspect } = await followFolders(context, known, before.commit, commit);
+  const [{ folders, suspect }, changed] = await Promise.all([following, looking]);
   const toCheck = [...new Set([...changed, ...suspect])].filter((folder) => folders.has(folder));
   return { folders, names: await readNames(context, commit, toCheck) };
 }

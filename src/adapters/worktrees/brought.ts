@@ -9,7 +9,7 @@
 import { lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../../base/errors.ts';
-import { listOf, oid, record, text } from '../../base/shape.ts';
+import { amount, listOf, oid, record, text } from '../../base/shape.ts';
 import type { Oid } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
 import type { BytePath } from '../git/byte-paths.ts';
@@ -19,6 +19,8 @@ export interface Brought {
   /** Of the sparse patterns, see sparse.ts. */
   readonly sparse: string;
   readonly commit: Oid;
+  /** Of the claim for which that was done; see StoredClaim. */
+  readonly claimedAtMs: number;
   /** Which folder it is, so that one put in its place is not taken for it; see identifyFolder. */
   readonly identity: string;
   /** Every folder of the commit, '' for the top, to what it looked like; '' when that is not sure. */
@@ -29,6 +31,7 @@ const shape = record({
   boot: text,
   sparse: text,
   commit: oid,
+  claimedAtMs: amount,
   identity: text,
   index: text,
   folders: listOf(listOf(text)),

@@ -2,10 +2,10 @@
  * Deletes what stands in a worktree and is neither in the commit nor to be kept: new files, ignored
  * ones, empty folders, pipes and sockets, repositories that a job has made.
  */
-import { lstatSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import { crashPoint } from '../crash-point.ts';
 import { absolutePath, type BytePath, parentFolders } from '../git/byte-paths.ts';
-import { childOf, deleteTree, listFolder } from './delete-tree.ts';
+import { childOf, deleteTree } from './delete-tree.ts';
 
 export interface Kept {
   /** Files and folders that stay with all they hold; without a final `/`. */
@@ -32,7 +32,7 @@ export async function deleteOthers(root: string, names: NamesByFolder, kept: Kep
     if (!isReal(folder)) continue;
     const known = names.get(folder) ?? new Set<string>();
     const absolute = folder === '' ? Buffer.from(root) : absolutePath(root, folder);
-    for (const entry of await listFolder(absolute)) {
+    for (const entry of readdirSync(absolute, { encoding: 'latin1', withFileTypes: true })) {
       const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
       const isAboveKept = kept.above.has(path) && entry.isDirectory();
       if (known.has(entry.name) || kept.paths.has(path) || isAboveKept || path === '.git') continue;

@@ -14,7 +14,6 @@ import { stopOrphanedGit } from './call-git.ts';
 import { rememberSettings } from './clear-state.ts';
 import { keepPaths } from './delete-others.ts';
 import { copyIncluded, findIncluded, withoutTracked } from './include-files.ts';
-import { describeFolders } from './known-folders.ts';
 import { addWorktree, deleteFolder, findGitDir } from './make-worktree.ts';
 import { whileMaking } from './making-lock.ts';
 import { firstPort, type PoolPlace } from './pool-place.ts';
@@ -104,8 +103,8 @@ async function bring(
   sparse: string,
   before: Brought | undefined,
 ): Promise<PreparedWorktree> {
-  const { user, settings, files, processes } = world;
-  const { root } = claim;
+  const { user, settings, files, processes, records } = world;
+  const { number, root } = claim;
   const context = contextOf(worktreeOf(user, root), commit);
   const candidates = findIncluded(contextOf(user, commit), files, settings.include);
   let included: BytePath[] = [];
@@ -115,7 +114,7 @@ async function bring(
     return keepPaths([...included, ...made.map(toBytePath)]);
   };
   // The candidates are awaited there, but not when git fails before.
-  const [folders] = await Promise.all([
+  const [brought] = await Promise.all([
     bringToCommit(context, before, commit, findKept),
     candidates,
   ]);
@@ -124,8 +123,9 @@ async function bring(
     boot: processes.bootId(),
     sparse,
     commit,
+    claimedAtMs: records.claim(number)?.claimedAtMs ?? 0,
     identity: identifyFolder(root),
-    folders: describeFolders(root, folders),
+    folders: brought.describe(),
   });
   return prepared(world, claim, context);
 }
@@ -150,9 +150,11 @@ async function settleSetup(
 /** @see WorktreePool.open */
 export function openPrepared(world: PoolWorld, claim: WorktreeClaim): PreparedWorktree | undefined {
   const gitDir = findGitDir(world.user.commonDir, claim.root);
-  const commit = gitDir === undefined ? undefined : readBrought(gitDir, claim.root)?.commit;
-  if (commit === undefined) return undefined;
-  return prepared(world, claim, contextOf(worktreeOf(world.user, claim.root), commit));
+  const brought = gitDir === undefined ? undefined : readBrought(gitDir, claim.root);
+  // What lies there may be the work of the last one who had it: then nothing was prepared for this claim.
+  const claimedAtMs = world.records.claim(claim.number)?.claimedAtMs;
+  if (brought === undefined || brought.claimedAtMs !== claimedAtMs) return undefined;
+  return prepared(world, claim, contextOf(worktreeOf(world.user, claim.root), brought.commit));
 }
 
 function prepared(

@@ -64,6 +64,22 @@ describe('a claim', () => {
     expect(() => pool.prepare(claim, stage.first)).toThrow(/without a claim/);
   });
 
+  test('what the last one left is not opened for one whose worktree was never prepared', async () => {
+    using stage = await makeStage();
+    const pool = await stage.open();
+    const first = pool.claim(RUN);
+    await pool.prepare(first, stage.first);
+    expect(await pool.open(first)).toBeDefined();
+    pool.release(first);
+    const releasedAtMs = Date.now();
+    while (Date.now() <= releasedAtMs); // Claims are told apart by the millisecond.
+    const second = pool.claim('run-2');
+    expect(second.number).toBe(first.number);
+    expect(await pool.open(second)).toBeUndefined();
+    await pool.prepare(second, stage.first);
+    expect(await pool.open(second)).toBeDefined();
+  });
+
   test('two processes that claim at the same time never get the same number', async () => {
     using stage = await makeStage();
     const program = bundleProgram(

@@ -16,7 +16,9 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { PreparedWorktree } from '../../../src/ports/worktrees.ts';
+import { bundleProgram } from '../../rig/child-program.ts';
 import type { TestRepository } from '../../rig/repository.ts';
+import { makeTemporaryFolder } from '../../rig/temporary-folder.ts';
 import { dirtOf, filesOf, makeStage, RUN, type Stage, textOf } from './stage.ts';
 
 /** One worktree, used by a job, then brought back to the same commit or to another. */
@@ -294,6 +296,20 @@ describe('what a job has begun with git', () => {
     const second = stage.repository.commitAll('second');
     await afterJob(stage, () => {}, second);
   });
+});
+
+test('folders that their owner may not write are opened, mended and deleted', async () => {
+  using stage = await makeStage();
+  const folder = makeTemporaryFolder();
+  const program = bundleProgram(join(import.meta.dirname, 'pool-program.ts'), folder);
+  // Root may write everywhere, so this is done by somebody else.
+  const isRoot = process.getuid?.() === 0;
+  const nobody = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+  if (isRoot) spawnSync('chown', ['-R', '65534:65534', stage.repository.folder, folder]);
+  const words = ['closed', stage.repository.top, stage.root, RUN, stage.first];
+  const { stdout, stderr } = spawnSync(process.execPath, [program, ...words], nobody);
+  expect(stderr.toString()).toBe('');
+  expect(stdout.toString()).toBe('.git .gitignore bin src top.txt\na b.ts\n755\n');
 });
 
 test('a worktree whose git folder a job has broken is made anew', async () => {

@@ -105,6 +105,9 @@ export async function openEmbeddedGit(folder: string): Promise<GitPort> {
     mergeChanges: async () => {
       throw needsGit('it does not merge');
     },
+    checkOutConflict: async () => {
+      throw needsGit('it does not merge');
+    },
     async adoptCommit(commit, expectedHead, move) {
       if (move) throw needsGit('it does not change single entries of an index');
       await adoptStoredCommit(gitDir, store, commit, expectedHead);
