@@ -40,6 +40,10 @@ export const ERROR_CODES = {
     meaning:
       'A run in the work tree goes on from a checkpoint only where the files are as that has them.',
   },
+  ORCH_UNSETTLED: {
+    exit: 'refused',
+    meaning: 'A conflict is approved when no file of it holds conflict markers any more.',
+  },
   ORCH_NOT_ACCEPTABLE: {
     exit: 'refused',
     meaning: 'Only what a run that passed stands at can be brought to a branch.',

@@ -38,7 +38,7 @@ export function choosePathsToWrite(differences: AcceptDifferences): Set<string> 
   return new Set(wanted.filter((path) => isMissed(path) || !edited.has(path)));
 }
 
-/** As AcceptDifferences, for an isolated run. */
+/** As AcceptDifferences, for an isolated run; without its own record, which is always written. */
 export interface IsolatedDifferences {
   readonly headToCommit: readonly PathChange[];
   readonly workTreeToCommit: readonly PathChange[];
@@ -65,13 +65,13 @@ export interface IsolatedChoice {
 /** Overwritten is only what HEAD or the run itself holds. */
 export function choosePathsOfIsolated(differences: IsolatedDifferences): IsolatedChoice {
   const { headToCommit, workTreeToCommit, workTreeToMerged } = differences;
-  const toWrite = pathsOf(workTreeToMerged ?? workTreeToCommit);
-  const brought = pathsOf([...headToCommit, ...(workTreeToMerged ?? [])]);
-  const editedHere = pathsOf(differences.workTreeToHead);
-  const editedSince = pathsOf(differences.workTreeToStart);
-  const unlikeCommit = pathsOf(differences.indexToCommit);
-  const staged = pathsOf(differences.indexToHead);
-  const stagedSince = pathsOf(differences.indexToStart);
+  const toWrite = all(workTreeToMerged ?? workTreeToCommit);
+  const brought = all([...headToCommit, ...(workTreeToMerged ?? [])]);
+  const editedHere = all(differences.workTreeToHead);
+  const editedSince = all(differences.workTreeToStart);
+  const unlikeCommit = all(differences.indexToCommit);
+  const staged = all(differences.indexToHead);
+  const stagedSince = all(differences.indexToStart);
   const isHeldInFile = (path: string) =>
     !toWrite.has(path) || !editedHere.has(path) || !editedSince.has(path);
   const isHeldInIndex = (path: string) => {
@@ -95,9 +95,9 @@ const ABSENT = '000000';
 
 /** Kept files where a folder belongs, and those in a folder where a file belongs. */
 function findInPlaces(kept: readonly PathChange[], places: readonly PathChange[]): string[] {
-  const files = pathsOf(places);
+  const files = all(places);
   const folders = new Set([...files].flatMap(foldersAbove));
-  return [...pathsOf(kept)].filter(
+  return [...all(kept)].filter(
     (path) => folders.has(path) || foldersAbove(path).some((folder) => files.has(folder)),
   );
 }
@@ -105,6 +105,10 @@ function findInPlaces(kept: readonly PathChange[], places: readonly PathChange[]
 function foldersAbove(path: string): string[] {
   const parts = path.split('/');
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
+function all(changes: readonly PathChange[]): Set<string> {
+  return new Set(changes.map(({ path }) => path));
 }
 
 function pathsOf(changes: readonly PathChange[]): Set<string> {

@@ -5,7 +5,7 @@
 import type { Oid } from '../base/ids.ts';
 import { choosePathsOfIsolated } from '../checkpoint/accept.ts';
 import { changedByBoth } from '../checkpoint/accept-refusals.ts';
-import { RECORDS_FOLDER } from '../checkpoint/layout.ts';
+import { committedFolder } from '../checkpoint/layout.ts';
 import type { IndexMove, LeftOut } from '../ports/git.ts';
 import type { AcceptHow } from '../run/events.ts';
 import { readIndexTree } from './accept-pins.ts';
@@ -45,24 +45,27 @@ export async function planIsolated(run: LiveRun, trees: IsolatedTrees): Promise<
     ? await git.mergeChanges({ base: head, ours: workTree, theirs: commit })
     : undefined;
   const target = merged?.tree ?? commit;
-  const headToCommit = await git.diffTrees(head, commit);
-  const workTreeToCommit = await git.diffTrees(workTree, commit);
-  const workTreeToTarget = merged ? await git.diffTrees(workTree, target) : workTreeToCommit;
+  const record = committedFolder(run.state.run);
+  const differ = async (from: Oid, to: Oid) =>
+    (await git.diffTrees(from, to)).filter(({ path }) => !path.startsWith(`${record}/`));
+  const headToCommit = await differ(head, commit);
+  const workTreeToCommit = await differ(workTree, commit);
+  const workTreeToTarget = merged ? await differ(workTree, target) : workTreeToCommit;
   const { written, blocked } = choosePathsOfIsolated({
     headToCommit,
     workTreeToCommit,
-    workTreeToHead: await git.diffTrees(workTree, head),
-    workTreeToStart: await git.diffTrees(workTree, start),
-    indexToCommit: await git.diffTrees(index, commit),
-    indexToHead: await git.diffTrees(index, head),
-    indexToStart: await git.diffTrees(index, start),
+    workTreeToHead: await differ(workTree, head),
+    workTreeToStart: await differ(workTree, start),
+    indexToCommit: await differ(index, commit),
+    indexToHead: await differ(index, head),
+    indexToStart: await differ(index, start),
     ...(merged && { workTreeToMerged: workTreeToTarget }),
   });
   const conflicts = merged?.conflicts.map(({ path }) => path) ?? [];
   const different = workTreeToTarget.map(({ path }) => path);
   return {
     target,
-    left: [RECORDS_FOLDER, ...different.filter((path) => !written.has(path))],
+    left: [record, ...different.filter((path) => !written.has(path))],
     brought: new Set([...headToCommit.map(({ path }) => path), ...written]),
     blocked: [...new Set([...blocked, ...conflicts])].sort(),
   };

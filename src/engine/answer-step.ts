@@ -6,9 +6,11 @@
  */
 import { OrchError } from '../base/errors.ts';
 import { closestMatch } from '../base/text.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
 import type { Ports } from '../ports/ports.ts';
+import type { WorktreePool } from '../ports/worktrees.ts';
 import { hasFinished } from '../run/decide.ts';
-import { nodeOf, type RunState, type StepState, stepStateOf } from '../run/state.ts';
+import { type Conflict, nodeOf, type RunState, type StepState, stepStateOf } from '../run/state.ts';
 import { holderOf } from './look-at-run.ts';
 import { readRun } from './read-run.ts';
 import { answerName, isRequestLeft, leaveRequest } from './requests.ts';
@@ -22,6 +24,8 @@ export interface AnswerRequest {
   readonly step: string;
   readonly answer: Answer;
   readonly message?: string;
+  /** Of the work tree that the run began in; asked for only where a conflict waits to be settled. */
+  readonly openPool: () => Promise<WorktreePool>;
 }
 
 /** A living orch takes a request up within milliseconds, unless its machine is very busy. */
@@ -29,7 +33,8 @@ const TAKE_UP_LIMIT_MS = 5_000;
 
 /**
  * @returns `taken`: whether a living orch has taken the answer up; if not, it waits for a resume
- * @throws OrchError ORCH_NO_SUCH_STEP, ORCH_NOT_WAITING, ORCH_ANSWERED
+ * @throws OrchError ORCH_NO_SUCH_STEP, ORCH_NOT_WAITING, ORCH_ANSWERED, and for a conflict that is
+ *   approved ORCH_UNSETTLED, ORCH_WORKTREE_GONE
  */
 export async function answerStep(
   ports: Ports,
@@ -38,6 +43,8 @@ export async function answerStep(
 ): Promise<{ readonly taken: boolean }> {
   const { files, state } = readRun(ports.files, commonDir, request.run);
   const step = waitingStep(state, request.step, ports.clock.now());
+  if (request.answer === 'approve' && step.conflict?.open)
+    await refuseUnsettled(request, step.conflict);
   const name = answerName(request.step, step.attempts.length);
   const left = leaveRequest(ports.files, files, name, {
     request: request.answer,
@@ -46,6 +53,31 @@ export async function answerStep(
   });
   if (!left) throw answeredBefore(request.step, 'answered');
   return { taken: await isTakenUp(ports, files, name) };
+}
+
+/** What a person has settled goes to the result as it is: not with markers in it. */
+async function refuseUnsettled(
+  { run, step, openPool }: AnswerRequest,
+  { files, open }: Conflict,
+): Promise<void> {
+  const pool = await openPool();
+  const claim = open && pool.claimed(run, open.worktree);
+  const place = claim && (await pool.open(claim));
+  const again = `orch approve ${run} ${step}`;
+  if (place === undefined) {
+    throw new OrchError(
+      'ORCH_WORKTREE_GONE',
+      `the worktree in which the conflict of step "${step}" was to be settled is gone`,
+      { fix: `orch reject ${run} ${step}; what the step left stays pinned` },
+    );
+  }
+  const left = await place.git.unsettled(files.map(({ path }) => path));
+  if (left.length === 0) return;
+  throw new OrchError(
+    'ORCH_UNSETTLED',
+    `conflict markers are left in ${namePaths(left)}, in the worktree ${place.claim.root}`,
+    { fix: `edit ${left.length === 1 ? 'it' : 'them'} there so that both sides are kept, then: ${again}` },
+  );
 }
 
 async function isTakenUp(ports: Ports, files: RunFiles, name: string): Promise<boolean> {

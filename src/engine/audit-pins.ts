@@ -1,9 +1,9 @@
 /** Every commit that a journal says a ref holds, apart from the branch of checkpoints. */
 import type { RecordedPin } from '../checkpoint/audit.ts';
-import { sealedRef } from '../checkpoint/layout.ts';
+import { mergedRef, sealedRef } from '../checkpoint/layout.ts';
 import { hasFinished } from '../run/decide.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { RunState } from '../run/state.ts';
+import { isIsolated, type RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 
 export interface PinsRequest {
@@ -22,6 +22,8 @@ export function recordedPins(
   const pins = new Map<string, RecordedPin>();
   const add = (what: string, ref: string, commit: string, mayGo: boolean) =>
     pins.set(ref, { what, ref, commit, mayBeGone: mayGo || isRebuilt });
+  const addTip = (commit: string) =>
+    add('what was merged', mergedRef(state.run), commit, mayBeGone);
   for (const event of events) {
     switch (event.type) {
       case 'step.finished':
@@ -29,6 +31,7 @@ export function recordedPins(
           add(`attempt ${event.attempt} of step ${event.step}`, event.ref, event.commit, mayBeGone);
         break;
       case 'wave.sealed':
+        if (event.wave === 0 && isIsolated(state)) addTip(event.commit);
         add(
           `wave ${event.wave}, sealed`,
           sealedRef(state.run, event.wave),
@@ -44,6 +47,19 @@ export function recordedPins(
       }
       case 'checkpoint.created':
         pins.delete(sealedRef(state.run, event.wave));
+        break;
+      case 'merge.finished':
+        if (event.commit !== undefined) addTip(event.commit);
+        break;
+      case 'resolve.finished':
+        if (event.ref !== undefined && event.commit !== undefined)
+          add(`conflict of step ${event.step}, settled`, event.ref, event.commit, mayBeGone);
+        break;
+      case 'wave.invalidated':
+        if (event.tip !== undefined) addTip(event.tip);
+        break;
+      case 'rollback.done':
+        if (event.tip !== undefined) addTip(event.tip);
         break;
       case 'rollback.started':
         add(

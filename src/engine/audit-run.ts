@@ -12,9 +12,11 @@ import {
   type Finding,
   type LiveRecord,
 } from '../checkpoint/audit.ts';
-import { refPrefixesOf } from '../checkpoint/layout.ts';
+import { mergedRef, refPrefixesOf } from '../checkpoint/layout.ts';
 import type { Commit, GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
+import { hasFinished } from '../run/decide.ts';
+import type { RunState } from '../run/state.ts';
 import {
   auditedCommit,
   foldCheckpoints,
@@ -93,6 +95,7 @@ async function gather(
   const refs = new Map<string, Oid>();
   for (const prefix of refPrefixesOf(run))
     for (const { ref, oid } of await git.listRefs(prefix)) refs.set(ref, oid);
+  if (live && 'state' in live) await allowTipAhead(git, live.state, refs);
   const liveRecord = live && liveRecordOf(ports, git, run, record, live);
   const whole = new Map<Oid, boolean>();
   for (const { commit } of liveRecord?.pins ?? [])
@@ -107,6 +110,15 @@ async function gather(
     refs,
     whole,
   };
+}
+
+/** The tip of an isolated run moves before its record is on disk: the next resume finds it one ahead. */
+async function allowTipAhead(git: GitPort, state: RunState, refs: Map<string, Oid>): Promise<void> {
+  const held = refs.get(mergedRef(state.run));
+  const { tip } = state;
+  if (held === undefined || tip === undefined || hasFinished(state)) return;
+  if ((await git.readCommit(held)).parents[0] === tip.commit)
+    refs.set(mergedRef(state.run), tip.commit);
 }
 
 /** The commit that the run began on, as it was recorded. */

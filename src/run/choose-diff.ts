@@ -1,7 +1,7 @@
 /** Which two commits a person means who asks what a run, a wave or an attempt changed. */
 import { OrchError } from '../base/errors.ts';
 import { closestMatch } from '../base/text.ts';
-import type { RunState } from './state.ts';
+import { type Attempt, isIsolated, type RunState } from './state.ts';
 
 export type DiffChoice =
   | { readonly kind: 'commits'; readonly from: string; readonly to: string }
@@ -45,6 +45,11 @@ function noCheckpoint(state: RunState, wave: number): OrchError {
   return new OrchError('ORCH_NO_SUCH_CHECKPOINT', what, { fix });
 }
 
+function whyNotKept(state: RunState, { commit }: Attempt): string {
+  if (!isIsolated(state)) return 'only failed ones are kept';
+  return commit === null ? 'changed nothing' : 'left nothing that is kept';
+}
+
 function attemptRefOf(state: RunState, wish: string): string {
   const [, id = '', n = ''] = /^(.+)\/(\d+)$/.exec(wish) ?? [];
   if (id === '') {
@@ -62,7 +67,7 @@ function attemptRefOf(state: RunState, wish: string): string {
   const attempt = state.steps[index]?.attempts.find((candidate) => candidate.n === Number(n));
   if (attempt?.ref) return attempt.ref;
   const why =
-    attempt === undefined ? 'never took place' : `${attempt.status}, and only failed ones are kept`;
+    attempt === undefined ? 'never took place' : `${attempt.status}, and ${whyNotKept(state, attempt)}`;
   throw new OrchError('ORCH_NO_SUCH_STEP', `attempt ${n} of ${JSON.stringify(id)} ${why}`, {
     fix: `orch why ${state.run} ${id}`,
   });

@@ -2,7 +2,7 @@
 import type { Oid } from '../base/ids.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { CacheUse, Failure, LeftOutFile, SecretPlace } from './events.ts';
-import type { Attempt, Checkpoint, RunState } from './state.ts';
+import type { Attempt, Checkpoint, Conflict, RunState } from './state.ts';
 
 export interface RunSummary {
   readonly type: 'run.summary';
@@ -133,6 +133,7 @@ export function describeRun(state: RunState): Record<string, unknown> {
   return {
     run: state.run,
     workflow: state.workflow.name,
+    workspace: state.plan.workspace,
     status: state.status,
     base: state.base,
     from: state.from ?? null,
@@ -174,10 +175,15 @@ export function describeRun(state: RunState): Record<string, unknown> {
         outputs: step?.outputs,
         ...(step?.skipped && { skipped: step.skipped }),
         ...(step?.waitingFor !== undefined && { waiting_for: step.waitingFor }),
+        ...(step?.conflict && { conflict: describeConflict(step.conflict) }),
         attempts: step?.attempts.map(describeAttempt),
       };
     }),
   };
+}
+
+function describeConflict({ files, onto, open }: Conflict): Record<string, unknown> {
+  return { files: files.map(({ path }) => path), onto, settled_by: open?.by ?? null };
 }
 
 /** One attempt of a step or gate, as `show --json` tells it. */
@@ -189,6 +195,10 @@ export function describeAttempt(attempt: Attempt): {
   ended_at: string | null;
   duration_s: number | null;
   ref: string | null;
+  /** Isolated runs: what it began on, what it left, and whether that is part of the result. */
+  base?: string;
+  commit?: string | null;
+  merged?: boolean;
   failure?: Failure;
   cache?: CacheUse;
   retry_at?: string;
@@ -201,6 +211,11 @@ export function describeAttempt(attempt: Attempt): {
     ended_at: attempt.endedAt ?? null,
     duration_s: attempt.durationS ?? null,
     ref: attempt.ref ?? null,
+    ...(attempt.base !== undefined && {
+      base: attempt.base,
+      commit: attempt.commit ?? null,
+      merged: attempt.merged ?? false,
+    }),
     ...(attempt.failure && { failure: attempt.failure }),
     ...(attempt.cache && { cache: attempt.cache }),
     ...(attempt.retryAt !== undefined && { retry_at: attempt.retryAt }),

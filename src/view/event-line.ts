@@ -71,7 +71,7 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
     case 'run.resumed':
       return `resumed (process ${event.epoch})`;
     case 'rollback.started':
-      return `rolling back to wave ${event.to}; the work tree as it was: ${event.rescue}`;
+      return `rolling back to wave ${event.to}; what was there before: ${event.rescue}`;
     case 'rollback.done':
       return event.not_restored === undefined
         ? `rolled back to wave ${event.to}`

@@ -4,7 +4,7 @@
  */
 import { joinWords, plural, stripControl } from '../base/text.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
-import { hasEnded, type RunState, stepStateOf } from '../run/state.ts';
+import { hasEnded, isIsolated, type RunState, stepStateOf } from '../run/state.ts';
 import type { NamedStatus, StepExplanation, StepFacts, WhenExplanation } from './explain-step.ts';
 import { nextLine, type Reader } from './next-line.ts';
 import { cacheText } from './run-details.ts';
@@ -42,7 +42,11 @@ function becauseOf(run: RunFacts, facts: StepFacts): string[] {
     case 'failed':
       return failedBecause(facts);
     case 'cancelled':
-      return [`it was stopped: ${lastFailure(facts)}`, ...whenLines(facts.when)];
+      return [
+        `it was stopped: ${lastFailure(facts)}`,
+        ...leftLines(facts),
+        ...whenLines(facts.when),
+      ];
     case 'skipped':
       return skippedBecause(run.state, facts);
     case 'running':
@@ -50,16 +54,35 @@ function becauseOf(run: RunFacts, facts: StepFacts): string[] {
     case 'waiting':
       return waitingBecause(facts);
     case 'merging':
-      return mergingBecause(facts);
+      return mergingBecause(run, facts);
     case 'pending':
       return pendingBecause(run, facts);
   }
 }
 
-function mergingBecause({ state: { conflict } }: StepFacts): string[] {
-  if (conflict === undefined) return ['its work is done, and waits to be merged'];
+function mergingBecause({ heldBy, state }: RunFacts, facts: StepFacts): string[] {
+  const { conflict } = facts.state;
+  const idle = heldBy === null ? stoppedWords(state) : [];
+  if (conflict === undefined) return ['its work is done, and waits to be merged', ...idle];
   const paths = namePaths(conflict.files.map(({ path }) => path));
-  return [`its work does not merge with what was done meanwhile, and is being settled: ${paths}`];
+  const how = conflict.open === undefined || heldBy === null ? 'is to be' : 'is being';
+  return [
+    `its work does not merge with what was done meanwhile, and ${how} settled: ${paths}`,
+    ...idle,
+    ...leftLines(facts),
+  ];
+}
+
+function stoppedWords({ status, cancelled }: RunState): string[] {
+  if (cancelled || status === 'cancelled') return ['the run was cancelled before that'];
+  return ['that goes on when the run is resumed'];
+}
+
+/** What the last attempt of an isolated step left, where it is not part of the result. */
+function leftLines({ run, step, state }: StepFacts): string[] {
+  const last = state.attempts.at(-1);
+  if (!last?.ref || last.base === undefined || last.merged) return [];
+  return [`what it left: orch diff ${run} --attempt ${shellWord(`${step}/${last.n}`)}`];
 }
 
 function passedBecause(facts: StepFacts): string[] {
@@ -84,6 +107,7 @@ function failedBecause(facts: StepFacts): string[] {
   return [
     `it failed: ${lastFailure(facts)}${of}`,
     ...allowed,
+    ...leftLines(facts),
     ...startReason(facts),
     ...earlierFailures(facts),
   ];
@@ -157,7 +181,9 @@ function blockersOf(run: RunFacts, facts: StepFacts): string[] {
   const open = facts.needs.filter(({ status }) => !hasEnded(status as never));
   if (open.length > 0) return [`it needs ${namesOf(open)}`, ...stoppedRun(run)];
   const wave = state.waves[node.wave];
-  if (wave?.status === 'planned') {
+  // Steps of an isolated run do not wait for the end of a wave, but for the files it begins on.
+  const mayOpen = isIsolated(state) && state.tip !== undefined;
+  if (wave?.status === 'planned' && !mayOpen) {
     const before = state.waves[node.wave - 1];
     const left = before?.open ?? 0;
     const how = left > 0 ? `, of which ${plural(left, 'step')} are left` : '';
@@ -257,6 +283,8 @@ function nextCommand({ state, heldBy, source }: RunFacts, facts: StepFacts): str
     case 'failed':
     case 'cancelled':
       return heldBy === null ? `orch resume ${state.run} --retry-failed` : null;
+    case 'merging':
+      return heldBy === null && !state.cancelled ? `orch resume ${state.run}` : null;
     case 'pending':
       return heldBy === null && state.status === 'interrupted' ? `orch resume ${state.run}` : null;
     default:

@@ -1,8 +1,16 @@
 /** `orch show`: everything the journal tells of one run, as JSON and as lines. */
 import { plural, stripControl } from '../base/text.ts';
+import { namePaths } from '../checkpoint/rollback.ts';
 import { isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import type { Attempt, GateState, RunState, StepState, WaveState } from '../run/state.ts';
+import {
+  type Attempt,
+  type GateState,
+  isIsolated,
+  type RunState,
+  type StepState,
+  type WaveState,
+} from '../run/state.ts';
 import { describeRun, leftOutFiles, newestCheckpoints } from '../run/summary.ts';
 import { leftOutText } from './left-out-text.ts';
 import { nextLine, type Reader } from './next-line.ts';
@@ -128,9 +136,16 @@ function stepRow(
 function noteOf(step: StepState | undefined, last: Attempt | undefined): string {
   if (step?.skipped) return `${step.skipped.reason}: ${step.skipped.detail}`;
   if (step?.status === 'waiting') return step.waitingFor ?? '';
+  if (step?.status === 'merging') return mergeText(step);
   if (step?.retryAtMs !== undefined) return `again at ${new Date(step.retryAtMs).toISOString()}`;
   const failure = step?.status === 'passed' ? undefined : last?.failure;
   return failure?.message ?? (cacheText(last) || (last?.name ?? ''));
+}
+
+/** What an isolated step waits for whose own work is done. */
+export function mergeText({ conflict }: Pick<StepState, 'conflict'>): string {
+  if (conflict === undefined) return 'waits to be merged';
+  return `does not merge: ${namePaths(conflict.files.map(({ path }) => path))}`;
 }
 
 function gateLine(gate: GateState): string {
@@ -151,12 +166,13 @@ export function cacheText(attempt: Attempt | undefined): string {
 function checkpointLines(state: RunState, branch: string): string[] {
   if (state.checkpoints.length === 0) return ['no checkpoint yet'];
   const stands = state.standsAt;
+  const here = isIsolated(state) ? 'the run stands here' : 'the work tree stands here';
   const leftOut = leftOutFiles(state);
   return [
     `checkpoints on ${stripControl(branch)}`,
     ...newestCheckpoints(state).map(
       ({ wave, commit, at }) =>
-        `  wave ${wave}  ${commit.slice(0, 12)}  ${at}${stands === wave ? '  the work tree stands here' : ''}`,
+        `  wave ${wave}  ${commit.slice(0, 12)}  ${at}${stands === wave ? `  ${here}` : ''}`,
     ),
     ...(leftOut.length === 0 ? [] : [`not in the checkpoints: ${leftOutText(leftOut)}`]),
   ];

@@ -415,7 +415,7 @@ describe('what a failure left', () => {
     expect(stage.exists('left.txt')).toBe(false);
     const again = await runOrch(['run', 'w.yaml'], { cwd: stage.repository.top });
     expect(again.stderr).toMatch(
-      /^rolling back to wave 0; the work tree as it was: refs\/orch\/rescue\/\S+$/m,
+      /^rolling back to wave 0; what was there before: refs\/orch\/rescue\/\S+$/m,
     );
     expect(again.stdout).toMatch(
       /^ {2}before the rollback: git diff HEAD refs\/orch\/rescue\/\S+$/m,

@@ -3,7 +3,7 @@
  * user has there, staged or not, tracked or not, is never changed.
  */
 import { existsSync, lstatSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestRepository } from '../rig/repository.ts';
 import {
   type History,
@@ -22,6 +22,21 @@ async function makeIsolated(options: HistoryOptions = {}): Promise<History> {
   return await makeHistory({ dirty: false, args: ISOLATED, ...options });
 }
 
+/** A run that began on a clean work tree; most tests begin anew from its end. */
+let ended: History;
+
+beforeAll(async () => {
+  ended = await makeIsolated({ names: ['a', 'b', 'c', 'd', 'e'] });
+  ended.save();
+});
+
+afterAll(() => ended[Symbol.dispose]());
+
+function again(): History {
+  ended.restore();
+  return ended;
+}
+
 const text = (history: History, path: string) =>
   readFileSync(history.repository.path(path), 'utf8');
 
@@ -30,8 +45,9 @@ const status = ({ repository }: History) => repository.git('status', '--porcelai
 /** Everything that a refused accept must not change. */
 const everything = ({ repository }: History) =>
   [
-    userState(repository),
+    // First, because it brings the index up to the files.
     repository.git('status', '--porcelain', '--ignored'),
+    userState(repository),
     workTreeListing(repository),
     repository.git('for-each-ref', 'refs/orch/rescue'),
   ].join('\n');
@@ -47,7 +63,7 @@ async function refused(history: History, args: readonly string[], code: string):
 
 describe('the result on the branch', () => {
   test('merged: the files of the run are there, nothing is left to commit', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository, run } = history;
     const base = repository.git('rev-parse', 'HEAD');
     expect(existsSync(repository.path('one.txt'))).toBe(false);
@@ -72,7 +88,7 @@ describe('the result on the branch', () => {
   });
 
   test('as one commit, and wound forward', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository, run } = history;
     const base = repository.git('rev-parse', 'HEAD');
     await history.json(['accept', '--squash']);
@@ -87,7 +103,7 @@ describe('the result on the branch', () => {
   });
 
   test('on a branch that has moved, with what both have changed', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository } = history;
     repository.write('other.txt', 'by the user\n');
     repository.commitAll('meanwhile');
@@ -102,7 +118,7 @@ describe('the result on the branch', () => {
   });
 
   test('where HEAD is detached, in another worktree, and on a branch without commits', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository } = history;
     const main = repository.git('rev-parse', 'main');
     repository.git('checkout', '-q', '--detach');
@@ -134,7 +150,7 @@ describe('the result on the branch', () => {
 
 describe("the user's own work", () => {
   test('in files that the run leaves alone stays as it is: staged, edited, both, new, removed', async () => {
-    using history = await makeIsolated({ names: ['a', 'b', 'c', 'd', 'e'] });
+    const history = again();
     const { repository } = history;
     repository.write('a', 'edited\n');
     repository.write('b', 'staged\n');
@@ -179,7 +195,7 @@ describe("the user's own work", () => {
   });
 
   test('what is there already as the run has it is nothing to write', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository, run } = history;
     repository.git('checkout', '-q', `orch/${run}`, '--', 'one.txt', 'kept.txt');
     repository.git('reset', '-q', '--', 'one.txt');
@@ -228,7 +244,7 @@ describe("the user's own work", () => {
   ])(
     '$name where the run has changed something refuses, and nothing has changed',
     async ({ change }) => {
-      using history = await makeIsolated();
+      const history = again();
       change(history);
       const said = await refused(history, [], 'ORCH_IN_THE_WAY');
       expect(said).toMatch(/kept\.txt|one\.txt/);
@@ -245,10 +261,10 @@ describe("the user's own work", () => {
   });
 
   test('put aside as the refusal says, it can be accepted', async () => {
-    using history = await makeIsolated({ names: ['other'] });
+    const history = again();
     const { repository } = history;
     repository.write('kept.txt', 'mine\n');
-    repository.write('other', 'mine\n');
+    repository.write('a', 'mine\n');
     await refused(history, [], 'ORCH_IN_THE_WAY');
     repository.git('stash', '-q', '--include-untracked');
     await history.json(['accept']);
@@ -266,25 +282,33 @@ steps:
   const EDITED = KEPT.replace('first', 'mine');
 
   /** `kept.txt` has an uncommitted edit above what the run changes; beside it is an untracked file. */
-  async function makeDirty(staged = false): Promise<History> {
-    const made = await makeHistory({
-      dirty: false,
-      workflow: 'name: history\nsteps: { x: { run: "true" } }\n',
+  async function makeDirty(staged: boolean): Promise<History> {
+    const made = await makeIsolated({
+      workflow,
+      prepare(repository) {
+        repository.write('kept.txt', KEPT);
+        repository.commitAll('second');
+        repository.write('kept.txt', EDITED);
+        repository.write('untracked.txt', 'untracked\n');
+        if (staged) repository.git('add', 'kept.txt');
+      },
     });
-    const { repository } = made;
-    repository.write('.orch/workflows/history.yaml', workflow);
-    repository.write('kept.txt', KEPT);
-    repository.commitAll('second');
-    repository.write('kept.txt', EDITED);
-    repository.write('untracked.txt', 'untracked\n');
-    if (staged) repository.git('add', 'kept.txt');
-    const { stdout } = await made.orch(['run', 'history', '--json', ...ISOLATED]);
-    const { run } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
-    return { ...made, run };
+    made.save();
+    return made;
   }
 
+  let dirty: History;
+  beforeAll(async () => {
+    dirty = await makeDirty(false);
+  });
+  afterAll(() => dirty[Symbol.dispose]());
+  const dirtyAgain = () => {
+    dirty.restore();
+    return dirty;
+  };
+
   test.for(['--merge', '--ff'])('wants to be asked for them with %s', async (how) => {
-    using history = await makeDirty();
+    const history = dirtyAgain();
     const said = await refused(history, [how], 'ORCH_UNCOMMITTED');
     expect(said).toContain('kept.txt, untracked.txt');
     expect(said).toContain(`orch accept ${history.run} ${how} --include-uncommitted`);
@@ -312,7 +336,7 @@ steps:
   );
 
   test('they are no longer asked for once they are committed', async () => {
-    using history = await makeDirty();
+    const history = dirtyAgain();
     history.repository.commitAll('mine');
     await history.json(['accept']);
     expect(status(history)).toBe('');
@@ -330,7 +354,7 @@ steps:
   });
 
   test('edited once more, they are in the way', async () => {
-    using history = await makeDirty();
+    const history = dirtyAgain();
     history.repository.write('kept.txt', EDITED.replace('mine', 'mine again'));
     await refused(history, ['--merge', '--include-uncommitted'], 'ORCH_IN_THE_WAY');
     await refused(history, ['--squash'], 'ORCH_IN_THE_WAY');
@@ -339,7 +363,7 @@ steps:
 
 describe('a conflict with commits made meanwhile', () => {
   test('is listed, and nothing has changed', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository } = history;
     repository.write('kept.txt', 'the user says otherwise\n');
     repository.commitAll('meanwhile');
@@ -351,7 +375,7 @@ describe('a conflict with commits made meanwhile', () => {
 
 describe('cut short', () => {
   test('killed at every persisted effect, a second accept ends in the same state', {
-    timeout: 600_000,
+    timeout: 1_200_000,
   }, async () => {
     using history = await makeIsolated();
     const { repository, run } = history;
@@ -385,7 +409,7 @@ describe('cut short', () => {
   });
 
   test('what the user edits and stages before it is finished is kept', async () => {
-    using history = await makeIsolated();
+    const history = again();
     const { repository } = history;
     const crashed = await history.orch(['accept'], { ORCH_CRASH: 'restore-begun:before#1' });
     expect(crashed.signal).toBe('SIGKILL');

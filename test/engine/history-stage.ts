@@ -47,6 +47,8 @@ export interface HistoryOptions {
   readonly args?: readonly string[];
   /** Tracked files besides, one character for each byte of the name. */
   readonly names?: readonly string[];
+  /** The last thing before the run begins. */
+  readonly prepare?: (repository: TestRepository) => void;
 }
 
 /** @returns after the run, whatever became of it */
@@ -69,6 +71,7 @@ export async function makeHistory(options: HistoryOptions = {}): Promise<History
     repository.write('kept.txt', 'edited\n');
     repository.write('untracked.txt', 'untracked\n');
   }
+  options.prepare?.(repository);
   if (options.fails) writeFileSync(fail, '');
   // Worktrees of isolated runs go with the repository.
   const own = { COUNTS: counts, FAIL: fail, XDG_CACHE_HOME: join(repository.folder, 'cache') };

@@ -18,7 +18,11 @@ export async function answerCommand(
 ): Promise<void> {
   const { ports, git, commonDir } = await openProject(context);
   const run = await findLiveRun(ports, git, meant);
-  const request = { run, step, answer, ...(message !== undefined && { message }) };
+  const openPool = async () => {
+    const { openWorktreePool } = await import('../open-worktree-pool.ts');
+    return await openWorktreePool(context, ports, git, run);
+  };
+  const request = { run, step, answer, openPool, ...(message !== undefined && { message }) };
   const { taken } = await answerStep(ports, commonDir, request);
   const done = answer === 'approve' ? 'approved' : 'rejected';
   const next = taken ? null : `orch resume ${run}`;

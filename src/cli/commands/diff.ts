@@ -9,12 +9,12 @@ export function registerDiff(program: Command, context: CliContext): void {
   const command = program
     .command('diff')
     .argument('[run]', 'id of a run or its beginning (default: the newest)')
-    .description('show what a run changed, or one wave or failed attempt of it')
+    .description('show what a run changed, or one wave or attempt of it')
     .option('--wave <n>', 'only this wave: its checkpoint against the one before', parseIndex)
     .addOption(
       new Option(
         '--attempt <step/n>',
-        'what a failed attempt left, against the checkpoint before it',
+        'what an attempt left, against what it began on',
       ).conflicts('wave'),
     )
     .option('--stat', 'only which files, and how many lines')
