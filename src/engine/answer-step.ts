@@ -71,12 +71,14 @@ async function refuseUnsettled(
       { fix: `orch reject ${run} ${step}; what the step left stays pinned` },
     );
   }
-  const left = await place.git.unsettled(files.map(({ path }) => path));
+  const left = await place.workTree.unsettled(files.map(({ path }) => path));
   if (left.length === 0) return;
   throw new OrchError(
     'ORCH_UNSETTLED',
     `conflict markers are left in ${namePaths(left)}, in the worktree ${place.claim.root}`,
-    { fix: `edit ${left.length === 1 ? 'it' : 'them'} there so that both sides are kept, then: ${again}` },
+    {
+      fix: `edit ${left.length === 1 ? 'it' : 'them'} there so that both sides are kept, then: ${again}`,
+    },
   );
 }
 

@@ -67,7 +67,9 @@ function attemptRefOf(state: RunState, wish: string): string {
   const attempt = state.steps[index]?.attempts.find((candidate) => candidate.n === Number(n));
   if (attempt?.ref) return attempt.ref;
   const why =
-    attempt === undefined ? 'never took place' : `${attempt.status}, and ${whyNotKept(state, attempt)}`;
+    attempt === undefined
+      ? 'never took place'
+      : `${attempt.status}, and ${whyNotKept(state, attempt)}`;
   throw new OrchError('ORCH_NO_SUCH_STEP', `attempt ${n} of ${JSON.stringify(id)} ${why}`, {
     fix: `orch why ${state.run} ${id}`,
   });

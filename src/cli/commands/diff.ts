@@ -12,10 +12,9 @@ export function registerDiff(program: Command, context: CliContext): void {
     .description('show what a run changed, or one wave or attempt of it')
     .option('--wave <n>', 'only this wave: its checkpoint against the one before', parseIndex)
     .addOption(
-      new Option(
-        '--attempt <step/n>',
-        'what an attempt left, against what it began on',
-      ).conflicts('wave'),
+      new Option('--attempt <step/n>', 'what an attempt left, against what it began on').conflicts(
+        'wave',
+      ),
     )
     .option('--stat', 'only which files, and how many lines')
     .action(async (run: string | undefined, options: DiffOptions) => {

@@ -9,7 +9,9 @@ export function registerRollback(program: Command, context: CliContext): void {
   const command = program
     .command('rollback')
     .argument('[run]', 'id of a run or its beginning (default: the newest)')
-    .description('bring the work tree (of an isolated run: its result) to a checkpoint; nothing is lost')
+    .description(
+      'bring the work tree (of an isolated run: its result) to a checkpoint; nothing is lost',
+    )
     .requiredOption(
       '--to <wave>',
       'wave whose checkpoint is wanted; 0 is before the run',
