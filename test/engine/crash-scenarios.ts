@@ -215,7 +215,9 @@ export function resultOf(stage: Stage, exit: number | null): Result {
   const commits = repository
     .git('rev-list', '--reverse', '--first-parent', `orch/${run}`, '--not', stage.base)
     .split('\n');
-  const trees = commits.map((commit) => treeWithoutRuns(repository, commit));
+  // A checkpoint of an isolated run may hold work of later waves that was merged by then.
+  const compared = stage.scenario.isolated ? commits.slice(-1) : commits;
+  const trees = compared.map((commit) => treeWithoutRuns(repository, commit));
   const ends = eventsOf(stage, run).flatMap((event) =>
     event.type === 'step.finished' && event.failure?.kind !== 'crash'
       ? [`${event.step} ${event.status} ${event.failure?.kind ?? ''}`]

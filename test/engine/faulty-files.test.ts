@@ -18,7 +18,11 @@ gates:
   - { name: there, level: light, run: 'test -f one.txt' }
 `;
 
-const SCENARIO: FaultyRun = { workflow: WORKFLOW, steps: ['one', 'three', 'two'] };
+const SCENARIO: FaultyRun = {
+  workflow: WORKFLOW,
+  begun: '../begun',
+  steps: ['one', 'three', 'two'],
+};
 
 let undisturbed: Promise<Undisturbed> | undefined;
 

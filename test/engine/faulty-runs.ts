@@ -12,8 +12,9 @@ import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { journalOf, makePorts, resumeInProcess, runsOf, startInProcess } from './run-in-process.ts';
 
 export interface FaultyRun {
-  /** Every step writes its name to `$NOTES/begun`, once. */
   readonly workflow: string;
+  /** From the top: the file to which every step adds its name when it begins. */
+  readonly begun: string;
   /** Sorted. */
   readonly steps: readonly string[];
 }
@@ -51,8 +52,8 @@ function treesOf(repository: TestRepository): string[] {
   ].map((tree) => tree.replaceAll(/^.*\.orch\/runs\/.*\n?/gm, '').trim());
 }
 
-function begun(repository: TestRepository): string[] {
-  const path = join(repository.folder, 'begun');
+function begun(repository: TestRepository, file: string): string[] {
+  const path = repository.path(file);
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').sort() : [];
 }
 
@@ -79,7 +80,7 @@ async function survive(
       ? await startInProcess(repository, 'faults', makePorts())
       : await resumeInProcess(repository);
   expect(state.status).toBe('passed');
-  expect(begun(repository), 'each step ran once').toEqual(scenario.steps);
+  expect(begun(repository, scenario.begun), 'each step ran once').toEqual(scenario.steps);
   expect(treesOf(repository)).toEqual(expected);
   const passed = journalOf(repository, state.run).flatMap((event) =>
     event.type === 'step.finished' && event.status === 'passed' ? [event.step] : [],

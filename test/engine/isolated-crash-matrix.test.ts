@@ -19,7 +19,7 @@ describe.each(ISOLATED_SCENARIOS)('$name', (scenario) => {
     return undisturbed;
   };
 
-  test('an undisturbed run keeps the invariants itself', async () => {
+  test('an undisturbed run keeps the invariants itself', { timeout: 600_000 }, async () => {
     const { result, places } = await once();
     expect(result.exit).toBe(scenario.exit);
     expect(places.length).toBeGreaterThan(100);

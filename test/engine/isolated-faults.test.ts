@@ -13,12 +13,13 @@ workspace: isolated
 concurrency: 2
 checkpoint: { max_file_size: 1KB }
 steps:
-  one: { wave: 1, run: 'echo one >> "$NOTES/begun"; echo 1 > one.txt; echo id=7 >> "$ORCH_OUTPUT"' }
-  two: { wave: 1, run: 'echo two >> "$NOTES/begun"; rm old.txt; head -c 2000 /dev/zero > big.bin' }
-  three: { wave: 2, needs: [one, two], env: { ID: "\${{ steps.one.outputs.id }}" }, run: 'echo three >> "$NOTES/begun"; echo "$ID" > three.txt' }
+  one: { wave: 1, run: 'echo one >> "$(git rev-parse --git-common-dir)/begun"; echo 1 > one.txt; echo id=7 >> "$ORCH_OUTPUT"' }
+  two: { wave: 1, run: 'echo two >> "$(git rev-parse --git-common-dir)/begun"; rm old.txt; head -c 2000 /dev/zero > big.bin' }
+  three: { wave: 2, needs: [one, two], env: { ID: "\${{ steps.one.outputs.id }}" }, run: 'echo three >> "$(git rev-parse --git-common-dir)/begun"; echo "$ID" > three.txt' }
 gates:
   - { name: there, level: light, run: 'test -f one.txt' }
 `,
+  begun: '.git/begun',
   steps: ['one', 'three', 'two'],
 };
 

@@ -2,9 +2,11 @@
  * What two isolated steps did side by side comes together: every kind of change that git can merge, and
  * for those that it cannot, each policy for conflicts.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { TestRepository } from '../rig/repository.ts';
+import { asRunOutcome } from '../rig/runs.ts';
 import { expectAllFreed, type IsolatedRun, makeIsolated, untilMerged } from './isolated-stage.ts';
 
 // Whole runs, with dozens of processes each.
@@ -105,20 +107,9 @@ function makeConflict() {
   repository.write('text.txt', 'base\n');
   repository.write('bytes.bin', Buffer.from([0, 1]));
   repository.write('edited.txt', 'edited\n');
-  writeFileSync(repository.path('link-target'), '');
-  spawnLink(repository);
+  symlinkSync('base', repository.path('link'));
   repository.commitAll('first');
   return stage;
-}
-
-function spawnLink(repository: TestRepository): void {
-  repository.git('update-index', '--add', '--cacheinfo', `120000,${linkBlob(repository)},link`);
-  repository.git('checkout-index', 'link');
-}
-
-function linkBlob(repository: TestRepository): string {
-  repository.write('../target', 'base');
-  return repository.git('hash-object', '-w', '../target');
 }
 
 describe('a conflict', () => {
@@ -186,5 +177,81 @@ steps:
     expect(run.code).toBe(0);
     expect(run.file('text.txt')).toBe('c');
     expect(run.of('merge.finished').flatMap(({ files }) => files ?? [])).toEqual([]);
+  });
+
+  test('is settled by the workflow’s command, which finds what both sides wanted', async () => {
+    const stage = makeConflict();
+    const settle = [
+      'cat "$ORCH_PROMPT_FILE" > "$NOTES/prompt"',
+      'cat "$ORCH_CONFLICTS_FILE" > "$NOTES/conflicts"',
+      'cat text.txt > "$NOTES/markers"',
+      'git ls-files -u > "$NOTES/unmerged"',
+      'echo both > text.txt',
+      'echo both > added.txt',
+      'rm edited.txt',
+      "printf '\\000both' > bytes.bin",
+      'ln -sfn both link',
+      'git add -A',
+      'git commit -qm settled',
+    ].join('; ');
+    const conflicts = `conflicts: { policy: agent, run: ${JSON.stringify(settle)} }`;
+    const run = await stage.run(sideBySide(FIRST, SECOND, conflicts));
+    expect(`${run.code} ${run.stderr}`).toMatch(/^0 /);
+    const at = entry(stage, run);
+    expect(
+      ['text.txt', 'added.txt', 'edited.txt', 'bytes.bin', 'link', 'side.txt'].map(at),
+    ).toEqual(['100644 both', '100644 both', '', '100644 \0both', '120000 both', '100644 side']);
+    expect(stage.notes('markers').join('\n')).toMatch(/<{7}.*first.*={7}.*second.*>{7}/s);
+    expect(stage.notes('prompt').join('\n')).toContain('echo second > text.txt');
+    expect(stage.notes('prompt').join('\n')).toContain('echo first > text.txt');
+    const listed = JSON.parse(stage.notes('conflicts').join('\n')) as { readonly path: string }[];
+    expect(listed.map(({ path }) => path).sort()).toEqual(PATHS);
+    expect(stage.notes('unmerged').length).toBeGreaterThan(5);
+    expect(run.of('resolve.finished', 'second')).toMatchObject([{ round: 1, status: 'passed' }]);
+    // Both the attempt and what became of it are in the history of the result.
+    const history = stage.repository.git('rev-list', `refs/orch/merged/${run.run}`).split('\n');
+    expect(history).toContain(run.ends('second')[0]?.commit);
+    expect(history).toContain(run.of('resolve.finished', 'second')[0]?.commit);
+    expectAllFreed(stage);
+  });
+
+  test.for([
+    { name: 'markers are left', command: 'echo x >> text.txt', kind: 'conflict' },
+    { name: 'the command fails', command: 'echo half > text.txt; exit 3', kind: 'exit' },
+  ])('is not settled when $name; both sides stay in refs', async ({ command, kind }) => {
+    const stage = makeIsolated({ 'text.txt': 'base\n' });
+    const conflicts = `conflicts: { policy: agent, run: '${command}' }`;
+    const run = await stage.run(
+      sideBySide('echo first > text.txt', 'echo second > text.txt', conflicts),
+    );
+    expect(run.code).toBe(1);
+    expect(run.of('resolve.finished')).toMatchObject([{ status: 'failed', failure: { kind } }]);
+    expect(run.statusOf('second')).toBe('failed');
+    expect(run.fileAt(run.ends('second')[0]?.commit ?? '', 'text.txt')).toBe('second');
+    const [{ ref = '' } = {}] = run.of('resolve.finished');
+    expect(run.fileAt(ref, 'text.txt')).toContain(kind === 'exit' ? 'half' : 'x');
+    expect(run.fileAt(`refs/orch/merged/${run.run}`, 'text.txt')).toBe('first');
+    expectAllFreed(stage);
+  });
+
+  test('is left to a person where the policy says so, whose settlement is merged after approval', async () => {
+    const stage = makeIsolated({ 'text.txt': 'base\n' });
+    const waiting = await stage.run(
+      sideBySide(
+        'echo first > text.txt',
+        'echo second > text.txt; echo side > side.txt',
+        'conflicts: { policy: ask }',
+      ),
+    );
+    expect(waiting.code).toBe(75);
+    const [{ message = '' } = {}] = waiting.of('resolve.started', 'second');
+    const root = /settle it in (.*), then approve/.exec(message)?.[1] ?? '';
+    expect(readFileSync(join(root, 'text.txt'), 'utf8')).toContain('<<<<<<<');
+    writeFileSync(join(root, 'text.txt'), 'by hand\n');
+    expect((await stage.orch('approve', waiting.run, 'second')).code).toBe(0);
+    const run = stage.asRun(asRunOutcome(await stage.orch('resume', '--json')));
+    expect(`${run.code} ${run.stderr}`).toMatch(/^0 /);
+    expect([run.file('text.txt'), run.file('side.txt')]).toEqual(['by hand', 'side']);
+    expectAllFreed(stage);
   });
 });

@@ -102,7 +102,7 @@ function settingsOfTests({ folder }: TestRepository): RunSettings {
     refresh: [],
     graceMs: 500,
     maxLogBytes: 1 << 20,
-    environment: { ...environment, NOTES: folder },
+    environment,
     worktree,
   };
 }

@@ -37,8 +37,9 @@ export async function survive(
     expect(resultOf(stage, outcome.code)).toEqual(expected);
     checkInvariants(stage);
   } catch (cause) {
-    const { message, diff } = cause as Error & { diff?: string };
-    throw new Error(`after a crash at ${crashes.join(', then at ')}: ${message}\n${diff ?? ''}`, {
+    const { message, actual } = cause as Error & { actual?: unknown };
+    const found = actual === undefined ? '' : `\nfound: ${JSON.stringify(actual, null, 1)}`;
+    throw new Error(`after a crash at ${crashes.join(', then at ')}: ${message}${found}`, {
       cause,
     });
   }
