@@ -16,7 +16,15 @@ import { stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { conflictsSetting } from './perform-merge.ts';
 import { pinAttempt } from './pin-attempt.ts';
-import { findPlace, leavePlace, type Place, placeEnvironment, placeOf, poolOf, preparePlace } from './places.ts';
+import {
+  findPlace,
+  leavePlace,
+  type Place,
+  placeEnvironment,
+  placeOf,
+  poolOf,
+  preparePlace,
+} from './places.ts';
 import { resolveFolder, resolveKey } from './run-files.ts';
 import { failStep } from './settle-step.ts';
 import { noteSetup, withSetup } from './setup-script.ts';

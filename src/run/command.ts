@@ -96,7 +96,6 @@ export function isQuiet(state: RunState, { busy }: Situation): boolean {
   if (state.checkpointOpen || state.rollbackOpen || state.mergeOpen) return false;
   if (countSettling(state, busy) > 0) return false;
   // A look at unfinished work changes nothing of the run, nor does the removal of free worktrees.
-  for (const key of busy)
-    if (!/^(?:stop(?:-gate)?:|(?:probe|trim-pool)$)/.test(key)) return false;
+  for (const key of busy) if (!/^(?:stop(?:-gate)?:|(?:probe|trim-pool)$)/.test(key)) return false;
   return true;
 }

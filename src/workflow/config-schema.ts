@@ -167,9 +167,13 @@ export const ConfigSchema = z.strictObject({
     default: {},
     example: { include: ['.env'], setup: 'npm ci' },
   }),
-  limits: optional(LimitsSchema, 'Limits: of the disk that is taken, and of every step (not in force yet).', {
-    example: { memory: '2G' },
-  }),
+  limits: optional(
+    LimitsSchema,
+    'Limits: of the disk that is taken, and of every step (not in force yet).',
+    {
+      example: { memory: '2G' },
+    },
+  ),
 });
 
 export interface StrategyConfig {
