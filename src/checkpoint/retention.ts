@@ -33,6 +33,8 @@ export interface RetainedRun {
    * newest is what the journal here begins with; else what is wrong.
    */
   readonly proof: { readonly isProved: true } | { readonly isProved: false; readonly why: string };
+  /** Files in its folder that no commit could hold, and when the last of them were put there. */
+  readonly leftOut?: { readonly count: number; readonly newestAtMs: number };
   /** Events after the newest checkpoint that it does not speak for itself. */
   readonly eventsBehind: number;
 }
@@ -41,6 +43,12 @@ export interface RetainedRun {
 export function judgeRun(run: RetainedRun, nowMs: number): Verdict {
   const obstacle = obstacleTo(run, nowMs);
   if (obstacle !== undefined) return keep(obstacle);
+  const { leftOut } = run;
+  const isFresh = leftOut !== undefined && nowMs - leftOut.newestAtMs < run.retentionMs;
+  if (leftOut !== undefined && (run.acceptedAtMs === undefined || isFresh))
+    return keep(
+      `it has ${plural(leftOut.count, 'file')} that no commit could hold: orch salvage ${run.run}`,
+    );
   if (run.acceptedAtMs !== undefined)
     return remove(`accepted ${age(run.acceptedAtMs, nowMs)} ago; its checkpoints are kept`);
   if (run.eventsBehind > 0)
@@ -65,6 +73,17 @@ export function judgeRescue(run: RetainedRun, isHeldElsewhere: boolean, nowMs: n
   const verdict = judgeLeavings(run, nowMs);
   if (!verdict.remove || isHeldElsewhere) return verdict;
   return keep('it holds files that nothing else holds; look at it, then: git update-ref -d');
+}
+
+/**
+ * What the merges of an isolated run refer to is on no branch: an attempt may go when it was merged and
+ * the result that has it is kept, the merges when all that they refer to has a ref or is in the result.
+ * @param holdsLeftWork it holds work that is in no result
+ */
+export function judgeIsolated(run: RetainedRun, holdsLeftWork: boolean, nowMs: number): Verdict {
+  const verdict = judgeLeavings(run, nowMs);
+  if (!verdict.remove || !holdsLeftWork) return verdict;
+  return keep(`it holds work that is in no result: orch salvage ${run.run}`);
 }
 
 /** A cache entry is made again when it is missed. */
@@ -97,7 +116,7 @@ function obstacleTo(run: RetainedRun, nowMs: number): string | undefined {
 const MINUTE_MS = 60_000;
 
 /** To the minute; a clock that was set back gives 0s. */
-function age(sinceMs: number, nowMs: number): string {
+export function age(sinceMs: number, nowMs: number): string {
   const elapsedMs = Math.max(0, nowMs - sinceMs);
   return formatDuration(
     elapsedMs < MINUTE_MS
@@ -106,10 +125,10 @@ function age(sinceMs: number, nowMs: number): string {
   );
 }
 
-function keep(why: string): Verdict {
+export function keep(why: string): Verdict {
   return { remove: false, why };
 }
 
-function remove(why: string): Verdict {
+export function remove(why: string): Verdict {
   return { remove: true, why };
 }

@@ -8,11 +8,11 @@
  */
 import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
-import { RECORDS_FOLDER, rescueRef } from '../checkpoint/layout.ts';
+import { RECORDS_FOLDER } from '../checkpoint/layout.ts';
 import { editedSince, isSubmoduleMove, namePaths, withoutRecords } from '../checkpoint/rollback.ts';
 import type { GitPort, MergeResult } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
-import { knowRun } from './pinned-work.ts';
+import { freeRescueRef } from './rescue-ref.ts';
 import { withoutPaths } from './scan-secrets.ts';
 import { lockWorkTree } from './work-tree-lock.ts';
 
@@ -171,14 +171,6 @@ async function pinBefore(
     'objects vanish from the repository as they are written; nothing was changed',
     { fix: 'stop the `git gc` or `git prune` that runs beside orch, then try again' },
   );
-}
-
-/** Above every one that is there or that the run's journal names. */
-export async function freeRescueRef(ports: Ports, git: GitPort, run: string): Promise<string> {
-  const { read } = knowRun(ports, git.repository.commonDir, run);
-  const refs = await git.listRefs(`refs/orch/rescue/${run}`);
-  const taken = refs.map(({ ref }) => Number(ref.slice(ref.lastIndexOf('/') + 1)) || 0);
-  return rescueRef(run, Math.max(read?.state.rescues ?? 0, ...taken) + 1);
 }
 
 function inTheWay({ run, name }: SalvageApply, paths: readonly string[]): OrchError {

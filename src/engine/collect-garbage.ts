@@ -9,6 +9,7 @@
 import { OrchError } from '../base/errors.ts';
 import {
   judgeCacheEntry,
+  judgeIsolated,
   judgeLeavings,
   judgeRescue,
   judgeRun,
@@ -18,7 +19,9 @@ import {
 import { withoutRecords } from '../checkpoint/rollback.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
+import { collectWorktrees, type PoolRequest } from './collect-worktrees.ts';
 import { foldersOf, removeStale, staleLockFolders } from './diagnose-files.ts';
+import { leftInRefs } from './left-in-refs.ts';
 import { type RunToRetain, readRetainedRun, whoHolds } from './retained-run.ts';
 import { detachedFolder, runFiles, runsFolder } from './run-files.ts';
 import { lockRun } from './start-run.ts';
@@ -29,10 +32,12 @@ export interface GcRequest {
   readonly olderThanMs?: number;
   /** Of what belongs to no run. */
   readonly retentionMs: number;
+  /** The pool of worktrees; absent to leave it alone. */
+  readonly pool?: PoolRequest;
 }
 
 export interface GcItem {
-  readonly kind: 'run' | 'ref' | 'lock' | 'file';
+  readonly kind: 'run' | 'ref' | 'lock' | 'file' | 'worktree' | 'claim';
   readonly name: string;
   readonly why: string;
 }
@@ -61,6 +66,8 @@ export async function collectGarbage(
   const sweep: Sweep = { ports, git, request, nowMs, removed: [], kept: [] };
   const folder = runsFolder(git.repository.commonDir);
   const refs = await refsByRun(git);
+  // Before runs: their journals say whose work is in which worktree.
+  if (request.pool) await sweepPool(sweep, request.pool);
   for (const run of ports.files.list(folder)) {
     await sweepRun(sweep, run, refs.get(run) ?? []);
     refs.delete(run);
@@ -134,17 +141,24 @@ interface Judged {
   readonly oid?: string;
 }
 
+/** The merges go before what they refer to: without its refs nobody could tell what became of it. */
+function mergesFirst(refs: readonly RunRef[]): RunRef[] {
+  const isMerges = ({ kind }: RunRef) => Number(kind === 'merged');
+  return [...refs].sort((a, b) => isMerges(b) - isMerges(a));
+}
+
 /** Refs first: the run's files are what says that they may go. */
 async function judge(sweep: Sweep, run: string, refs: readonly RunRef[]): Promise<Judged[]> {
   const { ports, git, request, nowMs } = sweep;
   const read = await readRetainedRun(ports, git, run, request.olderThanMs);
   const retained = withoutOurselves(read, ports);
   const judged: Judged[] = [];
-  for (const { ref, oid, kind } of refs) {
+  const left = await leftInRefs(git, retained, nowMs);
+  for (const { ref, oid, kind } of mergesFirst(refs)) {
     const verdict =
       kind === 'rescue'
         ? judgeRescue(retained, await isHeldElsewhere(sweep, retained, oid), nowMs)
-        : judgeLeavings(retained, nowMs);
+        : judgeIsolated(retained, left.has(ref), nowMs);
     judged.push({ item: { kind: 'ref', name: ref }, verdict, oid });
   }
   return [...judged, { item: { kind: 'run', name: run }, verdict: judgeRun(retained, nowMs) }];
@@ -207,6 +221,14 @@ function sweepRemains(sweep: Sweep, run: string): void {
         ? { remove: true, why: 'an earlier gc was removing it' }
         : { remove: false, why: 'it has no run.json: being begun just now, or damaged' };
   if (settle(sweep, item, verdict)) ports.files.remove(files.folder);
+}
+
+async function sweepPool(sweep: Sweep, pool: PoolRequest): Promise<void> {
+  const { ports, git, request, nowMs } = sweep;
+  const { dryRun } = request;
+  const retentionMs = request.olderThanMs ?? request.retentionMs;
+  const found = await collectWorktrees(ports, git, pool, { retentionMs, nowMs, dryRun });
+  for (const { item, verdict } of found) settle(sweep, item, verdict);
 }
 
 async function sweepCache(sweep: Sweep): Promise<void> {

@@ -9,20 +9,24 @@ import type { Ports } from '../ports/ports.ts';
 import { findInEnvironment, problem, type RepositoryShape } from '../view/environment-findings.ts';
 import type { Finding } from '../view/finding.ts';
 import { findLeftFiles, findStaleLocks } from './diagnose-files.ts';
+import type { PoolRequest } from './collect-worktrees.ts';
 import { findInRefs } from './diagnose-refs.ts';
 import { findInRuns } from './diagnose-runs.ts';
+import { findInWorktrees } from './diagnose-worktrees.ts';
 
 export interface DiagnoseRequest {
   /** Absolute; in a repository or not. */
   readonly folder: string;
   /** `20.20.0`. */
   readonly nodeVersion: string;
+  /** The pool of worktrees, for the settings of a repository; absent to leave it alone. */
+  readonly pool?: (git: GitPort) => PoolRequest;
   /** Mends what is safe: stale locks, temporary files, missing refs; ends processes of dead runs. */
   readonly fix: boolean;
 }
 
 export async function diagnose(ports: Ports, request: DiagnoseRequest): Promise<Finding[]> {
-  const { folder, nodeVersion, fix } = request;
+  const { folder, nodeVersion, fix, pool } = request;
   const { version: gitVersion, settings } = await ports.describeGit(folder);
   const hasProc = ports.files.exists('/proc/self/stat');
   const opened = await tryToOpen(ports, folder);
@@ -36,6 +40,7 @@ export async function diagnose(ports: Ports, request: DiagnoseRequest): Promise<
     ...findLeftFiles(ports.files, git.repository, fix),
     ...(await findInRuns(ports, git.repository.commonDir, fix)),
     ...(await findInRefs(ports, git, fix)),
+    ...(pool ? await findInWorktrees(ports, git, pool(git), fix) : []),
   ];
 }
 

@@ -32,6 +32,8 @@ export interface RunSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Isolated runs need it. */
   readonly worktree?: WorktreeSettings;
+  /** What the pool of worktrees may take; absent for no limit. */
+  readonly diskBytes?: number;
 }
 
 export interface LiveRunParts {

@@ -9,7 +9,7 @@ import type { Gate } from '../workflow/workflow.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { findOversized, gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
-import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, userPlace } from './places.ts';
+import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, preparePlace, userPlace } from './places.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
 import { noteSetup, withSetup } from './setup-script.ts';
 import { findGateEntry, type GateCacheKey, saveGateEntry } from './step-cache.ts';
@@ -45,7 +45,7 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
     return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
   run.afterwards(() =>
     run.task(`prepare:${wave}/${gate.name}`, async () => {
-      const place = placeOf(await poolOf(run).prepare(claim, sealed.commit));
+      const place = placeOf(await preparePlace(run, claim, sealed.commit));
       return () => lookUpAndLaunch(run, attempts, start, place);
     }),
   );

@@ -12,7 +12,7 @@ import { endIsolated, pinnedFields, pinStep } from './end-isolated.ts';
 import { writeEvidence } from './evidence.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
-import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, userPlace } from './places.ts';
+import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, preparePlace, userPlace } from './places.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinFailed } from './seal-wave.ts';
 import { failStep } from './settle-step.ts';
@@ -59,7 +59,7 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
     return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
   run.afterwards(() =>
     run.task(`prepare:${node.index}`, async () => {
-      const place = placeOf(await poolOf(run).prepare(claim, tip.commit));
+      const place = placeOf(await preparePlace(run, claim, tip.commit));
       return () => lookUpAndLaunch(run, attempts, start, place);
     }),
   );

@@ -128,6 +128,19 @@ async function mergedCommits(
   return merged;
 }
 
+/** Whether everything that was ever merged, taken back since or not, has a ref of its own. */
+export async function haveRefs(
+  git: GitPort,
+  run: string,
+  refs: readonly PinnedRef[],
+): Promise<boolean> {
+  const tip = await git.resolve(mergedRef(run));
+  if (tip === null) return true;
+  const held = new Set(refs.map(({ oid }) => oid));
+  const merges = await mergesOf(git, run, tip);
+  return merges.every(({ parents }) => parents.slice(1).every((parent) => held.has(parent)));
+}
+
 /** From the newest merge down to wave 0, which is the first commit that does not name the run. */
 async function mergesOf(git: GitPort, run: string, tip: Oid): Promise<Commit[]> {
   const chain: Commit[] = [];

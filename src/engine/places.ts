@@ -2,12 +2,14 @@
  * Where a job works: in the user's work tree, or (isolated runs) in a worktree of the pool that stands
  * at a recorded commit. What starts, hashes, looks at or pins files asks a place and not the run.
  */
+import type { Oid } from '../base/ids.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
 import type { PreparedWorktree, WorktreeClaim, WorktreePool } from '../ports/worktrees.ts';
 import { isIsolated, type RunState, stepStateOf } from '../run/state.ts';
 import type { LiveRun, RunSettings } from './live-run.ts';
+import { notePoolGrowth, trimPool } from './trim-pool.ts';
 
 export interface Place {
   /** Absolute; where its jobs start. */
@@ -66,7 +68,18 @@ export function leavePlace(run: LiveRun, worktree: number | undefined): void {
     const pool = poolOf(run);
     const claim = pool.claimed(run.state.run, worktree);
     if (claim) pool.release(claim);
+    trimPool(run);
   });
+}
+
+/** Brings a claimed worktree to a commit. @throws OrchError ORCH_WORKTREE_FAILED */
+export async function preparePlace(
+  run: LiveRun,
+  claim: WorktreeClaim,
+  commit: Oid,
+): Promise<PreparedWorktree> {
+  if (!run.parts.ports.files.exists(claim.root)) notePoolGrowth(run);
+  return await poolOf(run).prepare(claim, commit);
 }
 
 /** Frees what nothing of the run works in any more: claims of a process that was killed among them. */

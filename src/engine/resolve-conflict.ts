@@ -16,7 +16,15 @@ import { stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { conflictsSetting } from './perform-merge.ts';
 import { pinAttempt } from './pin-attempt.ts';
-import { findPlace, leavePlace, type Place, placeEnvironment, placeOf, poolOf } from './places.ts';
+import {
+  findPlace,
+  leavePlace,
+  type Place,
+  placeEnvironment,
+  placeOf,
+  poolOf,
+  preparePlace,
+} from './places.ts';
 import { resolveFolder, resolveKey } from './run-files.ts';
 import { failStep } from './settle-step.ts';
 import { noteSetup, withSetup } from './setup-script.ts';
@@ -32,7 +40,7 @@ export function startResolve(
   const conflict = conflictOf(run, node);
   const claim = poolOf(run).claim(run.state.run);
   run.task(`resolve:${node.index}`, async () => {
-    const prepared = await poolOf(run).prepare(claim, conflict.onto);
+    const prepared = await preparePlace(run, claim, conflict.onto);
     const { candidate } = stepStateOf(run.state, node.index);
     if (candidate === undefined) throw new Error(`${node.id} has nothing to merge`);
     const request = { base: candidate.base, ours: conflict.onto, theirs: candidate.commit };

@@ -13,6 +13,7 @@ import type { EventType, RunEvent } from '../run/events.ts';
 import type { RunState } from '../run/state.ts';
 import { isAccepted } from './audit-pins.ts';
 import { readSegments } from './journal.ts';
+import { findLeftOut } from './left-out-files.ts';
 import { holderOf } from './look-at-run.ts';
 import { type ReadRun, readRun } from './read-run.ts';
 import { runFiles } from './run-files.ts';
@@ -59,10 +60,19 @@ export async function readRetainedRun(
     retentionMs: olderThanMs ?? state.workflow.checkpoint.retentionMs,
     proof: isDone ? await prove(ports, git, read) : { isProved: false, why: 'it has not finished' },
     eventsBehind: countBehind(journal.events),
+    ...leftOutOf(ports, read),
     ...(heldBy !== undefined && { heldBy }),
     ...(state.endedAt !== undefined && { endedAtMs: Date.parse(state.endedAt) }),
     ...(acceptedAt !== undefined && { acceptedAtMs: Date.parse(acceptedAt) }),
   };
+}
+
+function leftOutOf({ files }: Ports, { files: run }: ReadRun): Pick<RetainedRun, 'leftOut'> {
+  const folders = findLeftOut(files, run);
+  if (folders.length === 0) return {};
+  const count = folders.reduce((sum, { paths }) => sum + paths.length, 0);
+  const times = folders.map(({ folder }) => files.modifiedAtMs(folder) ?? 0);
+  return { leftOut: { count, newestAtMs: Math.max(...times) } };
 }
 
 const UNREAD = {

@@ -90,8 +90,8 @@ export interface WorktreePool {
   /** Frees what this run claims, but for some. */
   releaseOthers(run: string, keep: readonly number[]): void;
   list(): WorktreeRecord[];
-  /** Bytes on disk, hard links counted once. */
-  sizeBytes(claim: WorktreeClaim): Promise<number>;
+  /** Bytes on disk of a worktree or any other folder, hard links counted once. */
+  sizeBytes(place: Pick<WorktreeClaim, 'root'>): Promise<number>;
   /**
    * Deletes a free worktree, its folder and git's record of it. @returns false when it is claimed
    * @throws OrchError ORCH_WORKTREE_FAILED when the user has locked it (`git worktree lock`)

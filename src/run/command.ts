@@ -95,7 +95,7 @@ export function isQuiet(state: RunState, { busy }: Situation): boolean {
   if (state.running.size > 0 || state.runningGates.size > 0) return false;
   if (state.checkpointOpen || state.rollbackOpen || state.mergeOpen) return false;
   if (countSettling(state, busy) > 0) return false;
-  // A look at unfinished work changes nothing.
-  for (const key of busy) if (!/^(?:stop(?:-gate)?:|probe$)/.test(key)) return false;
+  // A look at unfinished work changes nothing of the run, nor does the removal of free worktrees.
+  for (const key of busy) if (!/^(?:stop(?:-gate)?:|(?:probe|trim-pool)$)/.test(key)) return false;
   return true;
 }

@@ -75,6 +75,11 @@ const LimitsSchema = z.looseObject({
   memory: optional(Size, 'Most memory of one step with all its processes. Not in force yet.', {
     example: '2G',
   }),
+  disk: optional(
+    Size,
+    'How much of the disk worktrees of isolated runs and what orch keeps in .git/orch may take; beyond it, free worktrees are removed, those used longest ago first.',
+    { default: '20GB', example: '50GB' },
+  ),
   time: optional(Duration, 'Longest time of one step. Not in force yet: use defaults.timeout.', {
     example: '30m',
   }),
@@ -162,9 +167,13 @@ export const ConfigSchema = z.strictObject({
     default: {},
     example: { include: ['.env'], setup: 'npm ci' },
   }),
-  limits: optional(LimitsSchema, 'Limits of every step. Read and checked; not in force yet.', {
-    example: { memory: '2G' },
-  }),
+  limits: optional(
+    LimitsSchema,
+    'Limits: of the disk that is taken, and of every step (not in force yet).',
+    {
+      example: { memory: '2G' },
+    },
+  ),
 });
 
 export interface StrategyConfig {
@@ -196,10 +205,15 @@ export interface Config {
   /** As written. */
   readonly agents: Readonly<Record<string, JsonValue>>;
   readonly worktree: WorktreeConfig;
-  readonly limits: { readonly memoryBytes?: number; readonly timeMs?: number };
+  readonly limits: {
+    readonly memoryBytes?: number;
+    readonly timeMs?: number;
+    readonly diskBytes: number;
+  };
 }
 
 const DEFAULT_MAX_LOG_BYTES = 64 * 1024 * 1024;
+const DEFAULT_DISK_BYTES = 20 * 1024 ** 3;
 
 /** What holds where there is no config.yaml. */
 export const DEFAULT_CONFIG: Config = configFrom({});
@@ -251,6 +265,7 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
     limits: {
       ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }),
       ...(limits.time === undefined ? {} : { timeMs: limits.time }),
+      diskBytes: limits.disk ?? DEFAULT_DISK_BYTES,
     },
   };
 }

@@ -5,6 +5,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createPorts } from '../../src/adapters/create-ports.ts';
+import { applySalvage } from '../../src/engine/apply-salvage.ts';
+import { listSalvage, pickItem } from '../../src/engine/salvage.ts';
 import { placesOf } from './history-stage.ts';
 import { type IsolatedHistory, makeIsolated } from './salvage-stage.ts';
 
@@ -283,8 +286,12 @@ describe('what is left over', () => {
       history.restore();
       const crashed = await history.orch(args, { ORCH_CRASH: place });
       expect(crashed.signal, place).toBe('SIGKILL');
-      const again = await history.orch([...args, '--json']);
-      expect(`${again.code} ${again.stdout}`, place).toMatch(/^0 /);
+      const ports = createPorts();
+      const git = await ports.openGit(repository.top);
+      const items = (await listSalvage(ports, git, run)).items;
+      const { name, pin } = pickItem(items, run, 'bad');
+      const about = { run, name, ...pin, maxFileSizeBytes: 1 << 20 };
+      await applySalvage(ports, git, about);
       expect(listFiles(history), place).toEqual(expected);
       const held = repository.git('show', `refs/orch/rescue/${run}/1:shared.txt`);
       expect(held, place).toContain('ONE\ntwo');

@@ -13,7 +13,7 @@ describe('parseConfig', () => {
       defaults: { timeout: {}, retry: {} },
       agents: {},
       worktree: { include: [], ports: 0 },
-      limits: {},
+      limits: { diskBytes: 20 * 1024 ** 3 },
     });
   });
 
@@ -25,7 +25,7 @@ max_log: 1MB
 concurrency: 3
 defaults: { timeout: 20m, retry: { max_attempts: 2 } }
 worktree: { root: /srv/wt, include: [.env], setup: { run: npm ci, reads: [package.json] }, ports: 10 }
-limits: { memory: 2G, time: 30m }
+limits: { memory: 2G, time: 30m, disk: 5GB }
 agents:
   coder: { cli: codex, args: [--x], env: { A: b }, price: { input_per_mtok: 1.25 } }
 `;
@@ -44,7 +44,7 @@ agents:
         setup: { run: 'npm ci', reads: ['package.json'] },
         ports: 10,
       },
-      limits: { memoryBytes: 2_147_483_648, timeMs: 1_800_000 },
+      limits: { memoryBytes: 2_147_483_648, timeMs: 1_800_000, diskBytes: 5 * 1024 ** 3 },
     });
   });
 

@@ -7,6 +7,7 @@ import { loadConfig } from '../../engine/load-definition.ts';
 import { DEFAULT_RETENTION_MS } from '../../workflow/settings.ts';
 import type { CliContext } from '../context.ts';
 import { openProject } from '../open-project.ts';
+import { poolRequest } from '../pool-request.ts';
 
 export interface GcOptions {
   readonly dryRun?: boolean;
@@ -23,6 +24,7 @@ export async function gcCommand(context: CliContext, options: GcOptions): Promis
     dryRun,
     retentionMs: config.checkpoint.retentionMs ?? DEFAULT_RETENTION_MS,
     ...(olderThanMs !== undefined && { olderThanMs }),
+    pool: poolRequest(context, ports, git, config),
   });
   context.printResult(
     () => ({ dry_run: dryRun, ...report }),

@@ -115,6 +115,7 @@ export function settingsFor(
     maxLogBytes: config.maxLogBytes,
     environment,
     ...(pool && {
+      diskBytes: config.limits.diskBytes,
       worktree: worktreeSettings(pool.ports.files, config, environment, pool.git.repository),
     }),
   };
