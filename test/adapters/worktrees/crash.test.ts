@@ -43,8 +43,11 @@ test('a pool works on after a crash at any point', { timeout: 600_000 }, async (
     expect(hits).toContain(`worktree ${effect}:before`);
     expect(hits).toContain(`worktree ${effect}:after`);
   }
+  // Between two effects on single files there is little that the pool itself could do wrong.
+  const isLong = process.env['ORCH_LONG_TESTS'] !== undefined;
+  const points = hits.filter((hit) => isLong || hit.startsWith('worktree '));
   const counts = new Map<string, number>();
-  for (const hit of hits) {
+  for (const hit of points) {
     counts.set(hit, (counts.get(hit) ?? 0) + 1);
     // Folders are made once; without them it is all as in the beginning.
     repository.remove('.git/orch');
