@@ -10,7 +10,6 @@ import { OrchError } from '../base/errors.ts';
 import {
   judgeCacheEntry,
   judgeIsolated,
-  judgeLeavings,
   judgeRescue,
   judgeRun,
   UNKNOWN_RUN,

@@ -9,7 +9,15 @@ import type { Gate } from '../workflow/workflow.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { findOversized, gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
-import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, preparePlace, userPlace } from './places.ts';
+import {
+  leavePlace,
+  type Place,
+  placeEnvironment,
+  placeOf,
+  poolOf,
+  preparePlace,
+  userPlace,
+} from './places.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
 import { noteSetup, withSetup } from './setup-script.ts';
 import { findGateEntry, type GateCacheKey, saveGateEntry } from './step-cache.ts';

@@ -12,7 +12,15 @@ import { endIsolated, pinnedFields, pinStep } from './end-isolated.ts';
 import { writeEvidence } from './evidence.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
-import { leavePlace, type Place, placeEnvironment, placeOf, poolOf, preparePlace, userPlace } from './places.ts';
+import {
+  leavePlace,
+  type Place,
+  placeEnvironment,
+  placeOf,
+  poolOf,
+  preparePlace,
+  userPlace,
+} from './places.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinFailed } from './seal-wave.ts';
 import { failStep } from './settle-step.ts';

@@ -22,7 +22,6 @@ import type {
 export type {
   CacheUse,
   ConflictFile,
-  ConflictSide,
   Failure,
   FailureKind,
   LeftOutFile,

@@ -6,7 +6,7 @@ import { createPorts } from '../../src/adapters/create-ports.ts';
 import { collectGarbage, type GcItem, type GcReport } from '../../src/engine/collect-garbage.ts';
 import type { Finding } from '../../src/view/finding.ts';
 import { placesOf } from './history-stage.ts';
-import { type IsolatedHistory, makeIsolated } from './isolated-stage.ts';
+import { type IsolatedHistory, makeIsolated } from './salvage-stage.ts';
 
 const DAY_MS = 86_400_000;
 
