@@ -14,6 +14,10 @@ const OF_ATTEMPT: ReadonlySet<string> = new Set([
   'ORCH_GATE',
   'ORCH_ATTEMPT',
   'ORCH_OUTPUT',
+  'ORCH_EVIDENCE_FILE',
+  'ORCH_PROMPT_FILE',
+  'ORCH_CONFLICTS_FILE',
+  'ORCH_PORT',
 ]);
 const INPUT = 'ORCH_INPUT_';
 const MATRIX = 'ORCH_MATRIX_';

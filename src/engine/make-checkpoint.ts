@@ -17,7 +17,7 @@ import { encodeFrozen } from './frozen.ts';
 import { readSegments } from './journal.ts';
 import type { LiveRun } from './live-run.ts';
 import type { RunFiles } from './run-files.ts';
-import { objectsVanish, vanished } from './vanished.ts';
+import { untilWhole, vanished } from './vanished.ts';
 
 /** Builds the checkpoint whose checkpoint.started is in the state, and records it. */
 export function makeCheckpoint(run: LiveRun): void {
@@ -57,15 +57,15 @@ async function buildCheckpoint(
     from = target;
     commit = target;
   }
-  const isWhole = async (oid: Oid) => await git.isComplete(oid, parents);
-  for (let tries = 0; commit === undefined || !(await isWhole(commit)); tries++) {
-    // A `git gc --prune=now` beside us took some of its objects before the branch held them.
-    if (tries === 3) throw objectsVanish(run);
-    const tree = await git.treeWithFiles(open.tree, committed.files);
-    commit = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
-    if (onCurrent) await adopt(run, commit, from);
-    else await git.updateRefs([{ ref: branchOf(run.state.run), to: commit, from }]);
-    from = commit;
+  if (commit === undefined || !(await git.isComplete(commit, parents))) {
+    commit = await untilWhole(run, async () => {
+      const tree = await git.treeWithFiles(open.tree, committed.files);
+      const made = await git.commit({ tree, parents, message: checkpointMessage(committed.facts) });
+      if (onCurrent) await adopt(run, made, from);
+      else await git.updateRefs([{ ref: branchOf(run.state.run), to: made, from }]);
+      from = made;
+      return (await git.isComplete(made, parents)) ? made : undefined;
+    });
   }
   if (onCurrent) await git.checkOutPath(commit, committedFolder(run.state.run));
   if (!open.closing) await git.updateRefs([{ ref: sealedRef(run.state.run, open.wave), to: null }]);

@@ -14,7 +14,7 @@ import type { ConflictsSetting } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
 import { withoutPaths } from './scan-secrets.ts';
 import { retryOf } from './step-events.ts';
-import { objectsVanish } from './vanished.ts';
+import { untilWhole } from './vanished.ts';
 
 const WITHOUT_SETTING: ConflictsSetting = { policy: 'fail', timeout: {} };
 
@@ -45,46 +45,41 @@ export function finishMerge(run: LiveRun): void {
   const node = run.state.nodes[open.node] as PlanNode;
   const { wave, id: step } = node;
   const told = { type: 'merge.finished', wave, step, attempt: open.attempt } as const;
-  run.task('merge', async () => {
-    const { theirs, leftOut } = await withoutRecords(run, open);
-    const { policy } = conflictsSetting(run.state);
-    const favor = policy === 'ours' || policy === 'theirs' ? { favor: policy } : {};
-    const request = { base: open.base, ours: open.onto, theirs, ...favor };
-    const merge = () => run.parts.git.mergeChanges(request);
-    const result = await merge();
-    const found = {
-      ...(result.conflicts.length > 0 && { files: result.conflicts }),
-      ...(leftOut.length > 0 && { left_out: leftOut }),
-    };
-    if (result.isOpen) {
-      const failure = failureOf(run.state, result);
-      const again = failure && retryAfterConflict(run, node, failure);
-      return () =>
-        run.record({
-          ...told,
-          ...found,
-          status: 'conflict',
-          ...(failure && { failure }),
-          ...again,
-        });
-    }
-    const commit = await moveTip(run, {
-      from: open.onto,
-      tree: result.tree,
-      again: merge,
-      parents: [open.onto, open.commit],
-      message: `orch: merge ${step}\n\nOrch-Run: ${run.state.run}\nOrch-Step: ${step}\n`,
-    });
-    const merged: MergeFinished = {
-      ...told,
-      ...found,
-      status: 'merged',
-      commit,
-      tree: result.tree,
-      ...(result.conflicts.length > 0 && 'favor' in favor && { settled: favor.favor }),
-    };
-    return () => run.record(merged);
-  });
+  run.task('merge', () =>
+    untilWhole(run, async () => {
+      const { theirs, leftOut } = await withoutRecords(run, open);
+      const { policy } = conflictsSetting(run.state);
+      const favor = policy === 'ours' || policy === 'theirs' ? { favor: policy } : {};
+      const request = { base: open.base, ours: open.onto, theirs, ...favor };
+      const result = await run.parts.git.mergeChanges(request);
+      const found = {
+        ...(result.conflicts.length > 0 && { files: result.conflicts }),
+        ...(leftOut.length > 0 && { left_out: leftOut }),
+      };
+      if (result.isOpen) {
+        const failure = failureOf(run.state, result);
+        const again = failure && retryAfterConflict(run, node, failure);
+        const why = { ...(failure && { failure }), ...again };
+        return () => run.record({ ...told, ...found, status: 'conflict', ...why });
+      }
+      const commit = await moveTip(run, {
+        from: open.onto,
+        tree: result.tree,
+        parents: [open.onto, open.commit],
+        message: `orch: merge ${step}\n\nOrch-Run: ${run.state.run}\nOrch-Step: ${step}\n`,
+      });
+      if (commit === undefined) return undefined;
+      const merged: MergeFinished = {
+        ...told,
+        ...found,
+        status: 'merged',
+        commit,
+        tree: result.tree,
+        ...(result.conflicts.length > 0 && 'favor' in favor && { settled: favor.favor }),
+      };
+      return () => run.record(merged);
+    }),
+  );
 }
 
 /** Undefined: the conflict is to be settled. */
@@ -126,43 +121,37 @@ export interface TipMove {
   /** Where the tip is now. */
   readonly from: Oid;
   readonly tree: Oid;
-  /** Makes the tree's objects once more. */
-  readonly again?: () => Promise<unknown>;
   /** The first one is `from`: nothing that was merged is ever out of reach. */
   readonly parents: readonly Oid[];
   readonly message: string;
 }
 
 /**
- * @returns the commit that the run's tip is now
+ * To be made again by untilWhole.
+ * @returns the commit that the run's tip is now; undefined when some of it was missing
  * @throws OrchError ORCH_REF_MOVED
  */
 export async function moveTip(
   run: LiveRun,
-  { from, tree, again, parents, message }: TipMove,
-): Promise<Oid> {
+  { from, tree, parents, message }: TipMove,
+): Promise<Oid | undefined> {
   const { git } = run.parts;
   const ref = mergedRef(run.state.run);
+  const commit = await git.commit({ tree, parents, message });
   let at = from;
-  for (let attempt = 1; ; attempt++) {
-    const commit = await git.commit({ tree, parents, message });
-    const ahead = await moveOrLook(git, { ref, to: commit, from: at });
-    if (ahead !== undefined) {
-      const { oid, tree: held, parents: before } = await git.readCommit(ahead);
-      const isThis = held === tree && before.join() === parents.join();
-      if (isThis && (await git.isComplete(oid, parents))) return oid;
-      if (before[0] !== from || at !== from) throw movedElsewhere(ref, from, run.state.run);
-      // One ahead: a process that was killed moved it and did not live to record that.
-      at = ahead;
-      continue;
-    }
-    if (await git.isComplete(commit, parents)) return commit;
-    // A `git gc --prune=now` beside us took the merged tree before the ref held it.
-    await git.updateRefs([{ ref, to: at, from: commit }]);
-    await again?.();
-    if (attempt < 3) continue;
-    throw objectsVanish(run);
+  const ahead = await moveOrLook(git, { ref, to: commit, from });
+  if (ahead !== undefined) {
+    const { oid, tree: held, parents: before } = await git.readCommit(ahead);
+    const isThis = held === tree && before.join() === parents.join();
+    if (isThis && (await git.isComplete(oid, parents))) return oid;
+    // One ahead: a process that was killed moved it and did not live to record that.
+    if (before[0] !== from) throw movedElsewhere(ref, from, run.state.run);
+    at = ahead;
+    await git.updateRefs([{ ref, to: commit, from: at }]);
   }
+  if (await git.isComplete(commit, parents)) return commit;
+  await git.updateRefs([{ ref, to: at, from: commit }]);
+  return undefined;
 }
 
 /** @returns where the ref is instead; undefined when it was moved */

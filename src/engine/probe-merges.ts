@@ -63,7 +63,7 @@ export class MergeProbes implements Disposable {
       const { clock } = this.#run.parts.ports;
       const startedMs = clock.monotonic();
       this.#run.task('probe', async () => {
-        const warnings = await this.#look();
+        const warnings = await this.#look().catch(nothingSeen);
         return () => {
           for (const warning of warnings) this.#tell(warning);
           const pauseMs = (clock.monotonic() - startedMs) * PAUSE_PER_LOOK;
@@ -109,19 +109,13 @@ export class MergeProbes implements Disposable {
     const attempt = stepStateOf(this.#run.state, index).attempts.at(-1);
     if (attempt?.base === undefined) return undefined;
     const { n, base } = attempt;
-    try {
-      const { tree } = await git.snapshot({
-        index: `${git.repository.gitDir}/orch-probe-index`,
-        exclude: ['.orch'],
-        maxFileSizeBytes: this.#run.state.workflow.checkpoint.maxFileSizeBytes,
-      });
-      const changes = await git.diffTrees(base, tree);
-      return { node, attempt: n, base, tree, paths: new Set(changes.map(({ path }) => path)) };
-    } catch (error) {
-      // Files come and go while a step works; the next look may have more luck.
-      if (error instanceof OrchError) return undefined;
-      throw error;
-    }
+    const { tree } = await git.snapshot({
+      index: `${git.repository.gitDir}/orch-probe-index`,
+      exclude: ['.orch'],
+      maxFileSizeBytes: this.#run.state.workflow.checkpoint.maxFileSizeBytes,
+    });
+    const changes = await git.diffTrees(base, tree);
+    return { node, attempt: n, base, tree, paths: new Set(changes.map(({ path }) => path)) };
   }
 
   /** Paths that do not go together with what was merged since the step began. */
@@ -148,4 +142,10 @@ export class MergeProbes implements Disposable {
     });
     return merged.conflicts.map(({ path }) => path);
   }
+}
+
+/** Files and objects come and go while steps work; the next look may have more luck. */
+function nothingSeen(error: unknown): Warning[] {
+  if (error instanceof OrchError) return [];
+  throw error;
 }

@@ -29,6 +29,7 @@ import { resolveFolder, resolveKey } from './run-files.ts';
 import { failStep } from './settle-step.ts';
 import { noteSetup, withSetup } from './setup-script.ts';
 import { retryOf } from './step-events.ts';
+import { untilWhole } from './vanished.ts';
 
 /** Makes the worktree, then records that the conflict is in somebody's hands. */
 export function startResolve(
@@ -44,8 +45,11 @@ export function startResolve(
     const { candidate } = stepStateOf(run.state, node.index);
     if (candidate === undefined) throw new Error(`${node.id} has nothing to merge`);
     const request = { base: candidate.base, ours: conflict.onto, theirs: candidate.commit };
-    const result = await prepared.git.mergeChanges(request);
-    await prepared.git.checkOutConflict({ ours: conflict.onto, result });
+    await untilWhole(run, async () => {
+      const result = await prepared.git.mergeChanges(request);
+      await prepared.git.checkOutConflict({ ours: conflict.onto, result });
+      return true;
+    });
     const place = placeOf(prepared);
     return () =>
       by === 'person' ? askPerson(run, node, place) : launch(run, attempts, node, place);

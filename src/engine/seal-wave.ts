@@ -7,7 +7,7 @@ import type { LeftOutFile, SecretPlace } from '../run/events.ts';
 import { type ForkPoint, isIsolated, type RunState, stepStateOf, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { pathsOf, policyOf, secretFound, secretsIn, withoutPaths } from './scan-secrets.ts';
-import { objectsVanish } from './vanished.ts';
+import { untilWhole } from './vanished.ts';
 
 /** In the journal; of a tree full of test data, for instance, the first ones say enough. */
 const MAX_SECRETS_RECORDED = 100;
@@ -143,9 +143,9 @@ async function pin(run: LiveRun, ref: string, message: string, choose: Choose): 
   const parent = run.state.checkpoints.at(-1)?.commit ?? run.state.base;
   const parents = parent === null ? [] : [parent];
   let pinned: Pinned | undefined;
-  await holdComplete(run, ref, async () => {
+  await holdComplete(run, ref, async (attempt) => {
     // A `git gc --prune=now` beside us took objects that the warm index believed written.
-    if (pinned !== undefined) run.parts.ports.files.remove(run.parts.files.index);
+    if (attempt > 1) run.parts.ports.files.remove(run.parts.files.index);
     const snapshot = await takeSnapshot(run);
     const commitOf = (tree: Oid) => git.commit({ tree, parents, message });
     pinned = { snapshot, ...(await choose(snapshot, commitOf)) };
@@ -162,16 +162,19 @@ async function pin(run: LiveRun, ref: string, message: string, choose: Choose): 
 export async function holdComplete(
   run: LiveRun,
   ref: string,
-  build: () => Promise<{ readonly commit: Oid; readonly parents: readonly Oid[] } | undefined>,
+  build: (
+    attempt: number,
+  ) => Promise<{ readonly commit: Oid; readonly parents: readonly Oid[] } | undefined>,
 ): Promise<Oid | null> {
   const { git } = run.parts;
-  for (let attempt = 1; ; attempt++) {
-    const built = await build();
-    if (built === undefined) return null;
+  const { held } = await untilWhole(run, async (attempt) => {
+    const built = await build(attempt);
+    if (built === undefined) return { held: null };
     await git.updateRefs([{ ref, to: built.commit }]);
-    if (await git.isComplete(built.commit, built.parents)) return built.commit;
-    if (attempt === 3) throw objectsVanish(run);
-  }
+    const isWhole = await git.isComplete(built.commit, built.parents);
+    return isWhole ? { held: built.commit } : undefined;
+  });
+  return held;
 }
 
 /** The tree of the work tree as it is; to be called inside withIndex. */

@@ -19,6 +19,7 @@ import { moveTip } from './perform-merge.ts';
 import { leaveIdlePlaces } from './places.ts';
 import { nextRescueRef } from './rescue-ref.ts';
 import { heldByPerson, pinHalfSettled } from './resolve-conflict.ts';
+import { untilWhole } from './vanished.ts';
 
 /** What was built on a wave whose gate failed, and with `again` the wave itself. */
 export function takeBack(
@@ -68,7 +69,7 @@ export function wavesBuiltOn(state: RunState, wave: number, again: boolean): num
 async function resetTip(run: LiveRun, tree: Oid, why: string): Promise<Oid> {
   const from = tipOf(run.state);
   const message = `orch: taken back, ${why}\n\nOrch-Run: ${run.state.run}\n`;
-  return await moveTip(run, { from, tree, parents: [from], message });
+  return await untilWhole(run, () => moveTip(run, { from, tree, parents: [from], message }));
 }
 
 function tipOf({ tip, run }: RunState): Oid {

@@ -1,4 +1,7 @@
-/** The files of a run are gone while it runs: a step can reach them, and `rm -rf .git/orch` is one word. */
+/**
+ * What others take away while a run is at work: its files, which a step can reach (`rm -rf .git/orch` is
+ * one word), and git's objects, which a `git gc` removes as long as no ref holds them.
+ */
 import { OrchError } from '../base/errors.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -17,7 +20,38 @@ export function vanished({ parts, state }: LiveRun): OrchError {
   );
 }
 
-export function objectsVanish({ state }: LiveRun): OrchError {
+/** Of somebody who collects garbage all the time, one try in two may fail. */
+const TRIES = 12;
+
+/**
+ * Makes objects and lets a ref hold them. A `git gc --prune=now` beside us may take what no ref holds
+ * yet: git then fails on what it has just written, or the proof finds a gap, and all is made again.
+ * @param make undefined: some of it was missing when it was looked at
+ * @throws what git failed with the last time, or OrchError ORCH_SNAPSHOT_INCOMPLETE
+ */
+export async function untilWhole<T>(
+  run: LiveRun,
+  make: (attempt: number) => Promise<T | undefined>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const made = await make(attempt);
+      if (made !== undefined) return made;
+    } catch (error) {
+      if (attempt === TRIES || !isAboutObjects(error)) throw error;
+    }
+    if (attempt === TRIES) throw objectsVanish(run);
+  }
+}
+
+function isAboutObjects(error: unknown): boolean {
+  return (
+    error instanceof OrchError &&
+    (error.code === 'ORCH_GIT_FAILED' || error.code === 'ORCH_REPOSITORY_DAMAGED')
+  );
+}
+
+function objectsVanish({ state }: LiveRun): OrchError {
   return new OrchError(
     'ORCH_SNAPSHOT_INCOMPLETE',
     'objects vanish from the repository as they are written',
