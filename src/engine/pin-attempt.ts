@@ -12,6 +12,7 @@ import type { LiveRun } from './live-run.ts';
 import type { Place } from './places.ts';
 import { pathsOf, policyOf, secretsIn, withoutPaths } from './scan-secrets.ts';
 import { holdComplete, leftOutFiles, placesOf } from './seal-wave.ts';
+import { isAboutObjects } from './vanished.ts';
 
 export interface PinRequest {
   readonly ref: string;
@@ -45,7 +46,7 @@ export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest
   const before = readAside(run, request.folder);
   let left: Left = { ...before, refused: [], tree: baseTree };
   const commit = await holdComplete(run, request.ref, async () => {
-    const snapshot = await snapshotOf(run, place);
+    const snapshot = await snapshotOrMend(run, place, base);
     left = await leftOf(run, baseTree, snapshot, before);
     const isUnchanged = snapshot.tree === baseTree && left.refused.length === 0;
     if (own.length === 0 && !request.evenUnchanged && isUnchanged) return undefined;
@@ -78,6 +79,21 @@ interface Left extends Aside {
   /** Files that are not in the tree because of `secrets`. */
   readonly refused: readonly string[];
   readonly tree: Oid;
+}
+
+/**
+ * What a job has committed or staged by itself may have been taken by a `git gc --prune=now` beside it.
+ * Its files are there all the same, and are what counts.
+ */
+async function snapshotOrMend(run: LiveRun, place: Place, base: Oid): Promise<Snapshot> {
+  try {
+    return await snapshotOf(run, place);
+  } catch (error) {
+    if (!isAboutObjects(error)) throw error;
+    await place.git.updateRefs([{ ref: 'HEAD', to: base }]);
+    run.parts.ports.files.remove(`${place.git.repository.gitDir}/index`);
+    return await snapshotOf(run, place);
+  }
 }
 
 async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {

@@ -44,7 +44,7 @@ export async function untilWhole<T>(
   }
 }
 
-function isAboutObjects(error: unknown): boolean {
+export function isAboutObjects(error: unknown): boolean {
   return (
     error instanceof OrchError &&
     (error.code === 'ORCH_GIT_FAILED' || error.code === 'ORCH_REPOSITORY_DAMAGED')

@@ -4,6 +4,7 @@ import type { Change, Commit, GitPort, Oid, TreeEntry } from '../../ports/git.ts
 import { splitNul, toText } from './byte-paths.ts';
 import { parseCommit } from './commit-object.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { waitForGc } from './wait-for-gc.ts';
 
 export async function readCommit(context: GitContext, oid: Oid): Promise<Commit> {
   const [commit] = await readCommits(context, [oid]);
@@ -68,6 +69,7 @@ export async function isComplete(
   oid: Oid,
   known: readonly Oid[],
 ): Promise<boolean> {
+  await waitForGc(context);
   const result = await runGit(context, {
     args: [
       'rev-list',

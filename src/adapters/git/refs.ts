@@ -51,6 +51,8 @@ export async function updateRefs(
   if (updates.length === 0) return;
   const lines = updates.flatMap((update) => formatUpdate(update, context.oidLength));
   await runGit(context, {
+    // No log of orch's own refs is begun: a name in it of what was made again is damage to `git fsck`.
+    settings: ['core.logAllRefUpdates=false'],
     args: ['update-ref', '-m', reason, '--stdin', '-z'],
     input: joinNul(lines.map(toBytePath)),
     isDone: () => areAt(context, updates),
