@@ -172,7 +172,7 @@ describe('records', () => {
     using stage = await makeStage();
     const pool = await stage.open();
     pool.claim(RUN);
-    writeFileSync(stage.repository.path('.git/orch/worktrees/1.claim'), '{"v":2}\n');
+    writeFileSync(stage.repository.path('.git/orch/pool/1.claim'), '{"v":2}\n');
     expect(() => pool.list()).toThrow(/newer orch/);
   });
 
@@ -180,7 +180,7 @@ describe('records', () => {
     using stage = await makeStage();
     const pool = await stage.open();
     pool.claim(RUN);
-    writeFileSync(stage.repository.path('.git/orch/worktrees/1.claim'), 'nonsense');
+    writeFileSync(stage.repository.path('.git/orch/pool/1.claim'), 'nonsense');
     expect(() => pool.claim(RUN)).not.toThrow(); // It is somebody's, and that is enough.
     expect(() => pool.list()).toThrow(/1\.claim is nothing that orch has written/);
   });

@@ -22,7 +22,7 @@ test('a pool works on after a crash at any point', { timeout: 600_000 }, async (
       env: { ...process.env, ...env },
     });
   const nothingLeft = () => {
-    const left = readdirSync(repository.path('.git/orch/worktrees'));
+    const left = readdirSync(repository.path('.git/orch/pool'));
     expect(left.filter((name) => name !== 'making' && !name.endsWith('.tmp'))).toEqual([]);
     expect(repository.git('worktree', 'list').split('\n')).toHaveLength(1);
   };

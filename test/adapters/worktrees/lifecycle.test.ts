@@ -132,12 +132,12 @@ describe('locks of git that others hold', () => {
     expect(pool.list().map(({ commit, exists }) => [commit, exists])).toEqual(
       Array.from({ length: 6 }, () => [stage.first, true]),
     );
-    expect(readdirSync(stage.repository.path('.git/orch/worktrees/making'))).toEqual([]);
+    expect(readdirSync(stage.repository.path('.git/orch/pool/making'))).toEqual([]);
   });
 
   test('what a dead process has announced is in nobody’s way', async () => {
     using stage = await makeStage();
-    const making = stage.repository.path('.git/orch/worktrees/making');
+    const making = stage.repository.path('.git/orch/pool/making');
     mkdirSync(making, { recursive: true });
     const { pid } = spawnSync('true');
     const processes = createProcesses();
@@ -176,7 +176,7 @@ describe('removing', () => {
     const processes = createProcesses();
     const write = (pid: number, start: string) =>
       writeFileSync(
-        stage.repository.path('.git/orch/worktrees/1.claim'),
+        stage.repository.path('.git/orch/pool/1.claim'),
         JSON.stringify({
           ...{ v: 1, run: null, root: claim.root, claimedAtMs: 1 },
           remover: { ...processes.place(), boot: processes.bootId(), pid, start },
