@@ -101,7 +101,9 @@ async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
   // Begun anew from the worktree's own index, which knows files added by force.
   run.parts.ports.files.remove(index);
   const { maxFileSizeBytes } = run.state.workflow.checkpoint;
-  return await git.snapshot({ index, exclude: [], maxFileSizeBytes });
+  // What the user's work tree ignored when the run began stays out, whatever becomes of .gitignore.
+  const ignoredAsIn = run.parts.files.index;
+  return await git.snapshot({ index, exclude: [], maxFileSizeBytes, ignoredAsIn });
 }
 
 async function leftOf(

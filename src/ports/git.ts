@@ -51,7 +51,7 @@ export interface SnapshotRequest {
   readonly exclude: readonly string[];
   /** Files not tracked yet that are larger are left out and named. */
   readonly maxFileSizeBytes: number;
-  /** Another private index, whose list of paths that were ignored in the beginning counts here too. */
+  /** Another private index, whose list of paths that were ignored in the beginning counts in place of its own. */
   readonly ignoredAsIn?: string;
   /**
    * What was left out when the run began. As long as it is not tracked it stays out and is named with

@@ -59,7 +59,9 @@ test('nothing is lost, mixed up or damaged', { timeout: 3_600_000 }, async () =>
         names.map((name) => stage.orch('run', join('..', `${name}.yaml`), '--json')),
       );
       for (const [at, outcome] of outcomes.entries()) {
-        expect(`round ${round}: ${outcome.code} ${outcome.stderr}${outcome.stdout.slice(-600)}`).toMatch(/: 0 /);
+        expect(
+          `round ${round}: ${outcome.code} ${outcome.stderr}${outcome.stdout.slice(-600)}`,
+        ).toMatch(/: 0 /);
         const run = stage.asRun(asRunOutcome(outcome));
         const parts = [1, 2, 3].map((k) => `${names[at]}-${k}`);
         expect(run.file('sum.txt')).toBe(parts.join('\n'));

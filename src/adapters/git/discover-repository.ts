@@ -9,6 +9,7 @@ import { realpathSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
 import { quoteWord } from './git-failure.ts';
 import { type GitContext, type GitResult, gitEnvironment, spawnGit } from './git-program.ts';
+import { ObjectMemory } from './object-memory.ts';
 
 /** The first git with `cat-file -z` and `merge-tree --write-tree`. */
 const MINIMUM_GIT = { major: 2, minor: 38 };
@@ -43,6 +44,7 @@ export async function discoverRepository(folder: string): Promise<GitContext> {
     repository: { worktree, gitDir, commonDir },
     oidLength: objectFormat === 'sha256' ? 64 : 40,
     soundIndexes: new Set(),
+    memory: new ObjectMemory(),
   };
 }
 

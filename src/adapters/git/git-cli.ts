@@ -4,11 +4,12 @@
  */
 import { join } from 'node:path';
 import { OrchError } from '../../base/errors.ts';
-import type { GitPort, Oid } from '../../ports/git.ts';
+import type { GitPort } from '../../ports/git.ts';
 import { adoptCommit } from './adopt-commit.ts';
 import { toText } from './byte-paths.ts';
 import { checkOutConflict } from './check-out-conflict.ts';
 import { askGit, type GitContext, runGit } from './git-program.ts';
+import { isComplete } from './is-complete.ts';
 import { createMerger } from './merge-changes.ts';
 import { findInTheWay, planRestore } from './plan-restore.ts';
 import { copyIndex } from './private-index.ts';
@@ -17,7 +18,6 @@ import {
   diffText,
   diffTrees,
   isAncestor,
-  isComplete,
   listFiles,
   mergeTrees,
   readCommit,
@@ -25,7 +25,6 @@ import {
   readFirstParents,
 } from './read-history.ts';
 import { listRefs, readHead, resolveRevision, updateRefs } from './refs.ts';
-import { remember } from './remember.ts';
 import { restoreWorkTree } from './restore-work-tree.ts';
 import { takeSnapshot, writeUserIndexTree } from './snapshot.ts';
 import { makeTemporaryIndex } from './temporary-index.ts';
@@ -33,9 +32,6 @@ import { writeTreeOfPaths } from './tree-of-paths.ts';
 import { checkOutPath, createWorkTreeFiles } from './work-tree-files.ts';
 import { createCommitWriter } from './write-commit.ts';
 import { writeTreeWithFiles } from './write-objects.ts';
-
-/** Of larger differences nothing is remembered. */
-const MOST_CHANGES_KEPT = 1_000;
 
 /** @param context as discoverRepository found it */
 export function createGitCli(context: GitContext): GitPort {
@@ -63,15 +59,12 @@ export function createGitCli(context: GitContext): GitPort {
     isComplete: (oid, known) => isComplete(context, oid, known),
     resolve: (revision) => resolveRevision(context, revision),
     listRefs: (prefix) => listRefs(context, prefix),
-    readCommit: remember((oid: Oid) => readCommit(context, oid)),
+    readCommit: (oid) => readCommit(context, oid),
     firstParents: (tip, stop) => readFirstParents(context, tip, stop),
     isAncestor: (ancestor, descendant) => isAncestor(context, ancestor, descendant),
     readFile: (revision, path) => readFileAt(context, revision, path),
     listFiles: (revision, path) => listFiles(context, revision, path),
-    diffTrees: remember(
-      (from: Oid, to: Oid) => diffTrees(context, from, to),
-      (changes) => changes.length <= MOST_CHANGES_KEPT,
-    ),
+    diffTrees: (from, to) => diffTrees(context, from, to),
     readBlobs: (oids, maxBytes) => readBlobs(context, oids, maxBytes),
     diffText: (from, to, options) => diffText(context, from, to, options),
     async inTheWay(from, to, exclude) {

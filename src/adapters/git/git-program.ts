@@ -12,6 +12,7 @@ import { hasErrno, OrchError } from '../../base/errors.ts';
 import type { Repository } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
 import { explainGitFailure, missingGit } from './git-failure.ts';
+import type { ObjectMemory } from './object-memory.ts';
 
 /** What every git call needs to know of the repository. */
 export interface GitContext {
@@ -20,6 +21,7 @@ export interface GitContext {
   readonly oidLength: number;
   /** Private indexes that this process has found whole; git itself does not look. */
   readonly soundIndexes: Set<string>;
+  readonly memory: ObjectMemory;
 }
 
 export interface GitCall {

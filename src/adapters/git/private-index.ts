@@ -22,6 +22,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno } from '../../base/errors.ts';
+import type { SnapshotRequest } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
 import { type BytePath, joinNul, parentFolders, splitNul } from './byte-paths.ts';
 import { explainFileFailure } from './git-failure.ts';
@@ -33,7 +34,10 @@ const STALE_LOCK_MS = 2_000;
 const LOCK_POLL_MS = 50;
 
 /** Makes the private index and its list of ignored paths when they are not there. */
-export async function preparePrivateIndex(context: GitContext, index: string): Promise<void> {
+export async function preparePrivateIndex(
+  context: GitContext,
+  { index, ignoredAsIn }: Pick<SnapshotRequest, 'index' | 'ignoredAsIn'>,
+): Promise<void> {
   const { repository, soundIndexes } = context;
   if (existsSync(index)) {
     await awaitStaleLock(index);
@@ -44,7 +48,7 @@ export async function preparePrivateIndex(context: GitContext, index: string): P
     makeFolder(dirname(index));
     rmSync(`${index}.lock`, { force: true });
     // First the list, then the index: whoever finds the index can rely on the list.
-    if (!existsSync(ignoredListOf(index))) {
+    if (ignoredAsIn === undefined && !existsSync(ignoredListOf(index))) {
       replaceFile(ignoredListOf(index), joinNul(await listIgnored(context)));
     }
     replaceFile(unwatchedListOf(index), joinNul(await listUnwatched(context)));

@@ -1,7 +1,8 @@
-/** Reads many blobs with one git process; what is too large passes by and is not kept. */
+/** Reads many blobs, with one git process for those that are no loose objects; what is too large is not kept. */
 import { OrchError } from '../../base/errors.ts';
 import type { Oid } from '../../ports/git.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { readSmallLooseObject } from './loose-objects.ts';
 
 /** @see GitPort.readBlobs */
 export async function readBlobs(
@@ -9,11 +10,26 @@ export async function readBlobs(
   oids: readonly Oid[],
   maxBytes: number,
 ): Promise<Map<Oid, Uint8Array>> {
+  const blobs = new Map<Oid, Uint8Array>();
+  const elsewhere: Oid[] = [];
+  for (const oid of new Set(oids)) {
+    const object = readSmallLooseObject(context.repository, oid, maxBytes);
+    if (object === undefined) elsewhere.push(oid);
+    else if (object?.type === 'blob') blobs.set(oid, object.content);
+  }
+  if (elsewhere.length === 0) return blobs;
+  return new Map([...blobs, ...(await askForBlobs(context, elsewhere, maxBytes))]);
+}
+
+async function askForBlobs(
+  context: GitContext,
+  oids: readonly Oid[],
+  maxBytes: number,
+): Promise<Map<Oid, Uint8Array>> {
   let reader = new BatchReader(maxBytes);
-  if (oids.length === 0) return reader.blobs;
   await runGit(context, {
     args: ['cat-file', '--batch', '--buffer'],
-    input: [...new Set(oids)].map((oid) => `${oid}\n`).join(''),
+    input: oids.map((oid) => `${oid}\n`).join(''),
     makeSink: () => {
       reader = new BatchReader(maxBytes);
       return (chunk) => reader.take(chunk);

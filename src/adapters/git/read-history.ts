@@ -3,8 +3,9 @@ import { OrchError } from '../../base/errors.ts';
 import type { Change, Commit, GitPort, Oid, TreeEntry } from '../../ports/git.ts';
 import { splitNul, toText } from './byte-paths.ts';
 import { parseCommit } from './commit-object.ts';
+import { compareTrees, FOLDER_MODE, NO_MODE } from './compare-trees.ts';
 import { type GitContext, runGit } from './git-program.ts';
-import { waitForGc } from './wait-for-gc.ts';
+import { readObjects } from './read-objects.ts';
 
 export async function readCommit(context: GitContext, oid: Oid): Promise<Commit> {
   const [commit] = await readCommits(context, [oid]);
@@ -33,22 +34,12 @@ export async function readFirstParents(
 }
 
 async function readCommits(context: GitContext, oids: readonly Oid[]): Promise<Commit[]> {
-  const { stdout } = await runGit(context, {
-    args: ['cat-file', '--batch'],
-    input: oids.map((oid) => `${oid}\n`).join(''),
+  const objects = await readObjects(context, oids);
+  return oids.map((oid) => {
+    const object = objects.get(oid);
+    if (object?.type === 'commit') return parseCommit(oid, object.content);
+    throw new OrchError('ORCH_GIT_FAILED', `${oid} is no commit`, { fix: 'git fsck' });
   });
-  const commits: Commit[] = [];
-  for (let at = 0; at < stdout.length; ) {
-    const lineEnd = stdout.indexOf(0x0a, at);
-    const [oid = '', type, size] = stdout.toString('latin1', at, lineEnd).split(' ');
-    if (type !== 'commit') {
-      throw new OrchError('ORCH_GIT_FAILED', `${oid} is no commit`, { fix: 'git fsck' });
-    }
-    const end = lineEnd + 1 + Number(size);
-    commits.push(parseCommit(oid, stdout.subarray(lineEnd + 1, end)));
-    at = end + 1;
-  }
-  return commits;
 }
 
 export async function isAncestor(
@@ -61,28 +52,6 @@ export async function isAncestor(
     okCodes: [0, 1],
   });
   return code === 0;
-}
-
-/** @see GitPort.isComplete */
-export async function isComplete(
-  context: GitContext,
-  oid: Oid,
-  known: readonly Oid[],
-): Promise<boolean> {
-  await waitForGc(context);
-  const result = await runGit(context, {
-    args: [
-      'rev-list',
-      '--objects',
-      '--quiet',
-      '--end-of-options',
-      oid,
-      ...known.map((each) => `^${each}`),
-      '--',
-    ],
-    okCodes: [0, 1, 128],
-  });
-  return result.code === 0;
 }
 
 /** @see GitPort.readFile */
@@ -122,35 +91,18 @@ async function listTree(
   });
 }
 
-/** A change of one path, in bytes; GitPort.diffTrees gives it out as text. */
+/** Changes of files, in bytes; GitPort.diffTrees gives them out as text. */
 export async function diffTreesBytes(context: GitContext, from: Oid, to: Oid): Promise<Change[]> {
-  const { stdout } = await runGit(context, {
-    args: [
-      'diff-tree',
-      '-r',
-      '-z',
-      '--raw',
-      '--no-renames',
-      '--no-abbrev',
-      '--end-of-options',
-      from,
-      to,
-      '--',
-    ],
-  });
-  const fields = splitNul(stdout);
   const changes: Change[] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    changes.push(parseRawDiff(fields[i] ?? '', fields[i + 1] ?? ''));
+  for (const change of await compareTrees(context, from, to)) {
+    // With its folders, a file that becomes a folder is told apart; here only the file counts.
+    if (change.oldMode === FOLDER_MODE || change.newMode === FOLDER_MODE) continue;
+    const wasThere = change.oldMode !== NO_MODE;
+    const isThere = change.newMode !== NO_MODE;
+    const status = !wasThere ? 'added' : isThere ? 'modified' : 'deleted';
+    changes.push({ ...change, status });
   }
   return changes;
-}
-
-/** `:100644 100644 <oid> <oid> M` and the path */
-function parseRawDiff(line: string, path: string): Change {
-  const [oldMode = '', newMode = '', oldOid = '', newOid = '', letter] = line.slice(1).split(' ');
-  const status = letter === 'A' ? 'added' : letter === 'D' ? 'deleted' : 'modified';
-  return { path, status, oldMode, newMode, oldOid, newOid };
 }
 
 /** @see GitPort.diffTrees */

@@ -3,6 +3,8 @@ import type { Head, Oid, RefUpdate } from '../../ports/git.ts';
 import { joinNul, toBytePath } from './byte-paths.ts';
 import { explainGitFailure, refMoved } from './git-failure.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { hasLooseObject } from './loose-objects.ts';
+import { readLooseRef } from './loose-refs.ts';
 
 export async function readHead(context: GitContext): Promise<Head> {
   const [oid, symbolic] = await Promise.all([
@@ -14,6 +16,8 @@ export async function readHead(context: GitContext): Promise<Head> {
 
 /** @returns the object that a revision names, if it is there */
 export async function resolveRevision(context: GitContext, revision: string): Promise<Oid | null> {
+  const oid = readLooseRef(context, revision);
+  if (oid !== undefined && hasLooseObject(context.repository, oid)) return oid;
   // ^{object} makes git look: it takes any 40 hex digits for an object otherwise.
   const looked = revision.includes(':') ? revision : `${revision}^{object}`;
   const args = ['rev-parse', '--verify', '-q', '--end-of-options', looked];

@@ -50,7 +50,7 @@ function isPoisoned(error: unknown): boolean {
 }
 
 async function writeSnapshot(context: GitContext, request: SnapshotRequest): Promise<Snapshot> {
-  await preparePrivateIndex(context, request.index);
+  await preparePrivateIndex(context, request);
   const leftOut = await bringUpToDate(context, request);
   const { stdout } = await runGit(context, { args: ['write-tree'], index: request.index });
   return { tree: stdout.toString().trim(), leftOut };
@@ -95,12 +95,7 @@ function chooseUntracked(
   request: SnapshotRequest,
   changes: WorkTreeChanges,
 ): Choice {
-  const lists = [
-    request.index,
-    ...(request.ignoredAsIn === undefined ? [] : [request.ignoredAsIn]),
-  ];
-  const ignored = lists.map(readFormerlyIgnored);
-  const wasIgnored = (path: BytePath) => ignored.some((matches) => matches(path));
+  const wasIgnored = readFormerlyIgnored(request.ignoredAsIn ?? request.index);
   const keptOut = matchKeptOut(request.keepOut);
   const taken: BytePath[] = [];
   const leftOut: LeftOut[] = [];

@@ -25,6 +25,15 @@ export interface TreeItem {
 /** Names (one character for each byte) of one tree object. */
 export type TreeItems = Map<BytePath, TreeItem>;
 
+/** What differs between two trees at one path. Modes have six digits, `000000` for nothing; an object id of zeros stands for nothing. */
+export interface TreeChange {
+  readonly path: BytePath;
+  readonly oldMode: string;
+  readonly newMode: string;
+  readonly oldOid: Oid;
+  readonly newOid: Oid;
+}
+
 const FOLDER_MODE = '40000';
 const FILE_MODE = '100644';
 

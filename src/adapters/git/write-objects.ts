@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import type { FileContent, Oid } from '../../ports/git.ts';
+import { foldersAtHand } from './folders-at-hand.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import {
   type Edits,
@@ -80,6 +81,8 @@ async function readFolders(
   tree: Oid,
   folders: readonly string[],
 ): Promise<Map<string, TreeItems>> {
+  const atHand = foldersAtHand(context, tree, folders);
+  if (atHand !== undefined) return atHand;
   const { stdout } = await runGit(context, {
     args: ['cat-file', '-z', '--batch'],
     input: Buffer.from(folders.map((folder) => `${tree}:${folder}\0`).join(''), 'latin1'),

@@ -7,6 +7,7 @@ import type { PreparedWorktree, WorktreeClaim, WorktreeSettings } from '../../po
 import { type BytePath, toBytePath } from '../git/byte-paths.ts';
 import { createGitCli } from '../git/git-cli.ts';
 import { type GitContext, runGit } from '../git/git-program.ts';
+import type { ObjectMemory } from '../git/object-memory.ts';
 import { createWorkTree } from '../work-tree.ts';
 import { bringToCommit } from './bring-to-commit.ts';
 import { type Brought, identifyFolder, readBrought, writeBrought } from './brought.ts';
@@ -27,6 +28,7 @@ export interface PoolWorld extends Pick<Ports, 'clock' | 'files' | 'processes'> 
   readonly settings: WorktreeSettings;
   readonly place: PoolPlace;
   readonly records: Records;
+  readonly memory: ObjectMemory;
 }
 
 export function makingLockFolder(place: PoolPlace): string {
@@ -40,7 +42,7 @@ export async function prepareWorktree(
   commit: Oid,
 ): Promise<PreparedWorktree> {
   const { user } = world;
-  const userContext = contextOf(user, commit);
+  const userContext = contextOf(world, user, commit);
   const sparse = await sparseKey(userContext);
   const before = findBrought(world, claim, sparse);
   if (before !== undefined) {
@@ -105,8 +107,8 @@ async function bring(
 ): Promise<PreparedWorktree> {
   const { user, settings, files, processes, records } = world;
   const { number, root } = claim;
-  const context = contextOf(worktreeOf(user, root), commit);
-  const candidates = findIncluded(contextOf(user, commit), files, settings.include);
+  const context = contextOf(world, worktreeOf(user, root), commit);
+  const candidates = findIncluded(contextOf(world, user, commit), files, settings.include);
   let included: BytePath[] = [];
   const findKept = async () => {
     included = await withoutTracked(context, await candidates);
@@ -154,7 +156,11 @@ export function openPrepared(world: PoolWorld, claim: WorktreeClaim): PreparedWo
   // What lies there may be the work of the last one who had it: then nothing was prepared for this claim.
   const claimedAtMs = world.records.claim(claim.number)?.claimedAtMs;
   if (brought === undefined || brought.claimedAtMs !== claimedAtMs) return undefined;
-  return prepared(world, claim, contextOf(worktreeOf(world.user, claim.root), brought.commit));
+  return prepared(
+    world,
+    claim,
+    contextOf(world, worktreeOf(world.user, claim.root), brought.commit),
+  );
 }
 
 function prepared(
@@ -178,6 +184,6 @@ function worktreeOf({ commonDir }: Repository, root: string): Repository {
   return { worktree: root, gitDir, commonDir };
 }
 
-function contextOf(repository: Repository, { length }: Oid): GitContext {
-  return { repository, oidLength: length, soundIndexes: new Set() };
+function contextOf({ memory }: PoolWorld, repository: Repository, { length }: Oid): GitContext {
+  return { repository, oidLength: length, soundIndexes: new Set(), memory };
 }

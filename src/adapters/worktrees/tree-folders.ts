@@ -6,9 +6,11 @@
  */
 import type { Oid } from '../../ports/git.ts';
 import { type BytePath, joinNul, parentFolders, splitNul } from '../git/byte-paths.ts';
+import { compareTrees, FOLDER_MODE } from '../git/compare-trees.ts';
+import { foldersAtHand } from '../git/folders-at-hand.ts';
 import { type GitContext, runGit } from '../git/git-program.ts';
+import type { TreeItems } from '../git/tree-edit.ts';
 
-const FOLDER = '040000';
 const SUBMODULE = '160000';
 
 /** All folders of a commit, '' for its top. */
@@ -16,7 +18,7 @@ export async function readFolders(context: GitContext, commit: Oid): Promise<Set
   const { stdout } = await runGit(context, {
     args: ['ls-tree', '-r', '-d', '-z', '--full-tree', '--end-of-options', commit],
   });
-  const lines = splitNul(stdout).filter((line) => line.startsWith(FOLDER));
+  const lines = splitNul(stdout).filter((line) => line.startsWith(FOLDER_MODE));
   return new Set(['', ...lines.map((line) => line.slice(line.indexOf('\t') + 1))]);
 }
 
@@ -37,36 +39,16 @@ export async function followFolders(
   const folders = new Set(before);
   const gone: BytePath[] = [];
   const suspect = new Set<BytePath>();
-  for (const { path, oldMode, newMode } of await diffWithFolders(context, from, to)) {
-    if (newMode === FOLDER && oldMode !== FOLDER) {
+  for (const { path, oldMode, newMode } of await compareTrees(context, from, to)) {
+    if (newMode === FOLDER_MODE && oldMode !== FOLDER_MODE) {
       folders.add(path);
       suspect.add(path);
     }
-    if (newMode !== oldMode && (oldMode === FOLDER || oldMode === SUBMODULE)) gone.push(path);
+    if (newMode !== oldMode && (oldMode === FOLDER_MODE || oldMode === SUBMODULE)) gone.push(path);
   }
   for (const path of gone) if (!suspect.has(path)) folders.delete(path);
   for (const path of gone) suspect.add(nearestFolder(folders, path));
   return { folders, suspect };
-}
-
-interface ModeChange {
-  readonly path: BytePath;
-  readonly oldMode: string;
-  readonly newMode: string;
-}
-
-async function diffWithFolders(context: GitContext, from: Oid, to: Oid): Promise<ModeChange[]> {
-  if (from === to) return [];
-  const { stdout } = await runGit(context, {
-    args: ['diff-tree', '-r', '-t', '-z', '--raw', '--no-renames', '--end-of-options', from, to],
-  });
-  const parts = splitNul(stdout);
-  const changes: ModeChange[] = [];
-  for (let at = 0; at + 1 < parts.length; at += 2) {
-    const [oldMode = '', newMode = ''] = (parts[at] ?? '').slice(1).split(' ');
-    changes.push({ path: parts[at + 1] ?? '', oldMode, newMode });
-  }
-  return changes;
 }
 
 function nearestFolder(folders: ReadonlySet<BytePath>, path: BytePath): BytePath {
@@ -82,6 +64,11 @@ export async function readNames(
 ): Promise<Map<BytePath, ReadonlySet<string>>> {
   const names = new Map<BytePath, ReadonlySet<string>>();
   if (folders.length === 0) return names;
+  const atHand = foldersAtHand(context, commit, folders);
+  if (atHand !== undefined) {
+    for (const folder of folders) names.set(folder, new Set(mustBeFolder(atHand, commit, folder)));
+    return names;
+  }
   const { stdout } = await runGit(context, {
     args: ['cat-file', '--batch', '-z'],
     input: joinNul(folders.map((folder) => `${commit}:${folder}`)),
@@ -90,12 +77,26 @@ export async function readNames(
   for (const folder of folders) {
     const lineEnd = stdout.indexOf(0x0a, at);
     const [, type, size] = stdout.toString('latin1', at, lineEnd).split(' ');
-    if (type !== 'tree') throw new Error(`${commit}:${folder} is no folder`);
+    if (type !== 'tree') throw noFolder(commit, folder);
     const end = lineEnd + 1 + Number(size);
     names.set(folder, namesOfTree(stdout.subarray(lineEnd + 1, end), context.oidLength / 2));
     at = end + 1;
   }
   return names;
+}
+
+function mustBeFolder(
+  folders: ReadonlyMap<BytePath, TreeItems>,
+  commit: Oid,
+  folder: BytePath,
+): Iterable<string> {
+  const items = folders.get(folder);
+  if (items === undefined) throw noFolder(commit, folder);
+  return items.keys();
+}
+
+function noFolder(commit: Oid, folder: BytePath): Error {
+  return new Error(`${commit}:${folder} is no folder`);
 }
 
 /** A tree object is `<mode> <name>\0<oid as bytes>`, again and again. */

@@ -2,16 +2,11 @@
  * Objects without git: read through isomorphic-git (packs, deltas), written as loose objects here,
  * because isomorphic-git neither syncs what it writes nor writes it under a temporary name first.
  */
-import { existsSync, promises } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { deflateSync } from 'node:zlib';
+import { promises } from 'node:fs';
 import { OrchError } from '../../../base/errors.ts';
 import type { Commit, Oid } from '../../../ports/git.ts';
-import { crashPoint } from '../../crash-point.ts';
-import { createFile } from '../../files/durable.ts';
 import { parseCommit } from '../commit-object.ts';
-import { explainFileFailure } from '../git-failure.ts';
-import { makeFolder } from '../make-folder.ts';
+import { writeLooseObject } from '../loose-objects.ts';
 import {
   type GitObject,
   makeObject,
@@ -90,26 +85,12 @@ export async function openObjectStore(gitDir: string): Promise<ObjectStore> {
         throw error;
       }
     },
-    write: (object) => writeLoose(gitDir, object),
+    write: (object) => writeLooseObject({ commonDir: gitDir }, object),
     writeNew(type, content) {
       const object = makeObject(type, content, OID_LENGTH);
-      writeLoose(gitDir, object);
+      writeLooseObject({ commonDir: gitDir }, object);
       return object.oid;
     },
   };
   return store;
-}
-
-function writeLoose(gitDir: string, { type, content, oid }: GitObject): void {
-  const path = join(gitDir, 'objects', oid.slice(0, 2), oid.slice(2));
-  if (existsSync(path)) return;
-  const header = Buffer.from(`${type} ${content.length}\0`, 'latin1');
-  crashPoint('object:before');
-  try {
-    makeFolder(dirname(path));
-    createFile(path, deflateSync(Buffer.concat([header, content])));
-  } catch (cause) {
-    throw explainFileFailure('cannot write an object', gitDir, cause);
-  }
-  crashPoint('object:after');
 }

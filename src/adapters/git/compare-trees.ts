@@ -1,0 +1,138 @@
+/**
+ * What differs between two trees, folders included.
+ *
+ * Compared here as long as every tree on the way is a loose object or was read before, which holds for
+ * what a run has just written; else `git diff-tree` is asked. Both say the same, in the same order.
+ */
+import type { Oid } from '../../ports/git.ts';
+import { type BytePath, splitNul } from './byte-paths.ts';
+import { itemsAtHand, treeAtHand } from './folders-at-hand.ts';
+import { type GitContext, runGit } from './git-program.ts';
+import type { TreeChange, TreeItem, TreeItems } from './tree-edit.ts';
+
+export const FOLDER_MODE = '040000';
+export const NO_MODE = '000000';
+const NO_ITEMS: TreeItems = new Map();
+/** Where so many folders differ, git is quicker. */
+const MOST_FOLDERS = 500;
+
+/** @param from @param to trees, or commits */
+export async function compareTrees(
+  context: GitContext,
+  from: Oid,
+  to: Oid,
+): Promise<readonly TreeChange[]> {
+  const known = context.memory.comparison(from, to);
+  if (known !== undefined) return known;
+  const changes = compareAtHand(context, from, to) ?? (await askForChanges(context, from, to));
+  // A name that is no id may mean something else tomorrow.
+  if (isOid(from) && isOid(to)) context.memory.keepComparison(from, to, changes);
+  return changes;
+}
+
+function isOid(revision: string): boolean {
+  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(revision);
+}
+
+/** @returns undefined when git has to be asked */
+function compareAtHand(context: GitContext, from: Oid, to: Oid): TreeChange[] | undefined {
+  if (!isOid(from) || !isOid(to)) return undefined;
+  const [oldTree, newTree] = [treeAtHand(context, from), treeAtHand(context, to)];
+  if (oldTree === undefined || newTree === undefined) return undefined;
+  const changes: TreeChange[] = [];
+  const waiting: FolderPair[] = [{ prefix: '', from: oldTree, to: newTree }];
+  let looked = 0;
+  for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
+    looked += 1;
+    const before = pair.from === undefined ? NO_ITEMS : itemsAtHand(context, pair.from);
+    const after = pair.to === undefined ? NO_ITEMS : itemsAtHand(context, pair.to);
+    if (before === undefined || after === undefined || looked > MOST_FOLDERS) return undefined;
+    for (const change of compareFolder(context, pair.prefix, before, after)) {
+      changes.push(change);
+      const wasFolder = change.oldMode === FOLDER_MODE;
+      const isFolder = change.newMode === FOLDER_MODE;
+      if (!wasFolder && !isFolder) continue;
+      waiting.push({
+        prefix: `${change.path}/`,
+        from: wasFolder ? change.oldOid : undefined,
+        to: isFolder ? change.newOid : undefined,
+      });
+    }
+  }
+  return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** One folder on both sides; undefined where it is not. */
+interface FolderPair {
+  readonly prefix: BytePath;
+  readonly from: Oid | undefined;
+  readonly to: Oid | undefined;
+}
+
+function compareFolder(
+  { oidLength }: GitContext,
+  prefix: BytePath,
+  before: TreeItems,
+  after: TreeItems,
+): TreeChange[] {
+  const nothing = { mode: NO_MODE, oid: '0'.repeat(oidLength) };
+  const changes: TreeChange[] = [];
+  const add = (name: BytePath, from: TreeItem, to: TreeItem) =>
+    changes.push({
+      path: `${prefix}${name}`,
+      oldMode: from.mode,
+      newMode: to.mode,
+      oldOid: from.oid,
+      newOid: to.oid,
+    });
+  for (const [name, was] of before) {
+    const from = { mode: canonicalMode(was.mode), oid: was.oid };
+    const now = after.get(name);
+    const to = now && { mode: canonicalMode(now.mode), oid: now.oid };
+    if (to === undefined) add(name, from, nothing);
+    else if ((from.mode === FOLDER_MODE) !== (to.mode === FOLDER_MODE)) {
+      // A file that becomes a folder: one goes, the other comes.
+      add(name, from, nothing);
+      add(name, nothing, to);
+    } else if (from.oid !== to.oid || from.mode !== to.mode) add(name, from, to);
+  }
+  for (const [name, { mode, oid }] of after) {
+    if (!before.has(name)) add(name, nothing, { mode: canonicalMode(mode), oid });
+  }
+  return changes;
+}
+
+/** As git prints it; of a file's permissions only the execute bit of its owner counts. */
+function canonicalMode(mode: string): string {
+  const bits = Number.parseInt(mode, 8);
+  if ((bits & 0o170000) === 0o100000) return bits & 0o100 ? '100755' : '100644';
+  return mode.padStart(NO_MODE.length, '0');
+}
+
+async function askForChanges(context: GitContext, from: Oid, to: Oid): Promise<TreeChange[]> {
+  const { stdout } = await runGit(context, {
+    args: [
+      'diff-tree',
+      '-r',
+      '-t',
+      '-z',
+      '--raw',
+      '--no-renames',
+      '--no-abbrev',
+      '--end-of-options',
+      from,
+      to,
+      '--',
+    ],
+  });
+  const fields = splitNul(stdout);
+  const changes: TreeChange[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    // `:100644 100644 <oid> <oid> M` and the path
+    const [oldMode = '', newMode = '', oldOid = '', newOid = ''] = (fields[i] ?? '')
+      .slice(1)
+      .split(' ');
+    changes.push({ path: fields[i + 1] ?? '', oldMode, newMode, oldOid, newOid });
+  }
+  return changes;
+}
