@@ -85,7 +85,7 @@ describe('commands that messages name', () => {
   });
 
   test.for([
-    { name: 'an unknown option', text: 'or start anew with `orch run --from`; nothing' },
+    { name: 'an unknown option', text: 'or start anew with `orch run --since`; nothing' },
     { name: 'an unknown command', text: 'first: orch repair' },
     { name: 'the second of two', text: 'orch resume x, then: orch accept x --squeeze' },
   ])('would not be: $name', ({ text }) => {

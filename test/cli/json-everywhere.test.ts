@@ -233,7 +233,7 @@ describe('orch run --json', () => {
 
   test('killed in the middle, what was printed is whole lines', async () => {
     const project = makeProject();
-    const env = { ORCH_CRASH: 'git commit-tree:before#2' };
+    const env = { ORCH_CRASH: 'object:before#1' };
     const outcome = await runOrch(['run', 'w.yaml', '--json'], { cwd: project.top, env });
     expect(outcome.signal).toBe('SIGKILL');
     expect(linesOf(outcome.stdout).map(({ type }) => type)).toContain('run.started');

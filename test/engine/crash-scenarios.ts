@@ -6,7 +6,7 @@
  * second execution shows.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { createFiles } from '../../src/adapters/files/files.ts';
@@ -15,6 +15,7 @@ import { runFiles } from '../../src/engine/run-files.ts';
 import type { RunEvent } from '../../src/run/events.ts';
 import { readJournal } from '../../src/run/journal-read.ts';
 import { type Outcome, runOrch } from '../rig/cli.ts';
+import { readPlaces } from '../rig/crash-places.ts';
 import { assertNoProcess } from '../rig/processes.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 
@@ -288,21 +289,11 @@ function refsBelow(repository: TestRepository, prefix: string): string[] {
   return text.split('\n').filter(Boolean);
 }
 
-/** Every place the scenario passes, as `<name>#<n>`, and how its run ended. */
+/** The places of a scenario to crash it at, and how its run ended. */
 export async function recordPlaces(
   stage: Stage,
 ): Promise<{ readonly places: readonly string[]; readonly exit: number | null }> {
   const record = join(stage.repository.folder, 'places');
   const outcome = await orch(stage, ['run', 'crash'], { ORCH_CRASH_RECORD: record });
-  const seen = new Map<string, number>();
-  const places = readFileSync(record, 'utf8')
-    .trim()
-    .split('\n')
-    .map((name) => {
-      const n = (seen.get(name) ?? 0) + 1;
-      seen.set(name, n);
-      return `${name}#${n}`;
-    });
-  rmSync(record);
-  return { places, exit: outcome.code };
+  return { places: readPlaces(record), exit: outcome.code };
 }

@@ -11,6 +11,7 @@ import { expect } from 'vitest';
 import { createFiles } from '../../src/adapters/files/files.ts';
 import { type ReadRun, readRun } from '../../src/engine/read-run.ts';
 import { type Outcome, runOrch } from '../rig/cli.ts';
+import { readPlaces } from '../rig/crash-places.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { asRunOutcome } from '../rig/runs.ts';
 
@@ -141,15 +142,14 @@ export async function placesOf(
 ): Promise<string[]> {
   const record = join(history.repository.folder, 'places');
   await history.orch(args, { ORCH_CRASH_RECORD: record });
+  const places = readPlaces(record);
+  if (process.env['ORCH_LONG_TESTS']) return places;
   const byName = new Map<string, string[]>();
-  for (const name of readFileSync(record, 'utf8').trim().split('\n')) {
-    const places = byName.get(name) ?? [];
-    places.push(`${name}#${places.length + 1}`);
-    byName.set(name, places);
+  for (const place of places) {
+    const [name = ''] = place.split('#');
+    byName.set(name, [...(byName.get(name) ?? []), place]);
   }
-  rmSync(record);
   return [...byName.values()].flatMap((places) => {
-    if (process.env['ORCH_LONG_TESTS']) return places;
     const chosen = [0, places.length >> 1, places.length - 1].map((index) => places[index]);
     return [...new Set(chosen)].filter((place) => place !== undefined);
   });

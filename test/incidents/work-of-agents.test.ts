@@ -154,7 +154,8 @@ steps:
 `;
   for (let round = 0; round < 2; round++) expect((await stage.run(workflow)).code).toBe(0);
   const worktrees = repository.git('worktree', 'list').split('\n').slice(1);
-  expect(worktrees.length).toBeLessThanOrEqual(2);
+  // Of fourteen attempts: two at work, and two that have ended and are being pinned.
+  expect(worktrees.length).toBeLessThanOrEqual(4);
   expect(
     worktrees.every((line) => line.startsWith(join(env['XDG_CACHE_HOME'] as string, 'orch'))),
   ).toBe(true);

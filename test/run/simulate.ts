@@ -139,7 +139,7 @@ class World {
       record: (body: RunEventBody) => this.#record(body),
       nowMs: () => this.#nowMs,
       afterwards: (effect: () => void) => this.#effects.push(effect),
-      parts: { pool },
+      parts: { pool, settings: {} },
     };
     this.#fake = Object.defineProperty(fake, 'state', {
       get: () => this.#state,
