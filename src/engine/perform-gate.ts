@@ -13,10 +13,9 @@ import {
   leavePlace,
   type Place,
   placeEnvironment,
-  placeOf,
   poolOf,
-  preparePlace,
   userPlace,
+  whenInPlace,
 } from './places.ts';
 import { gateAttemptKey, gateFolder } from './run-files.ts';
 import { noteSetup, withSetup } from './setup-script.ts';
@@ -49,13 +48,9 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
     ...(claim && { worktree: claim.number }),
   });
   const start: Start = { wave, gate, attempt, env, keeper };
-  if (claim === undefined || sealed === undefined)
-    return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
-  run.afterwards(() =>
-    run.task(`prepare:${wave}/${gate.name}`, async () => {
-      const place = placeOf(await preparePlace(run, claim, sealed.commit));
-      return () => lookUpAndLaunch(run, attempts, start, place);
-    }),
+  const claimed = claim && sealed && { claim, commit: sealed.commit };
+  whenInPlace(run, `prepare:${wave}/${gate.name}`, claimed, (place) =>
+    lookUpAndLaunch(run, attempts, start, place),
   );
 }
 

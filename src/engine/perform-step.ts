@@ -16,10 +16,9 @@ import {
   leavePlace,
   type Place,
   placeEnvironment,
-  placeOf,
   poolOf,
-  preparePlace,
   userPlace,
+  whenInPlace,
 } from './places.ts';
 import { attemptFolder, attemptKey } from './run-files.ts';
 import { pinFailed } from './seal-wave.ts';
@@ -63,13 +62,9 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
     ...(name !== undefined && { name }),
     ...(claim && tip && { base: tip.commit, worktree: claim.number }),
   });
-  if (claim === undefined || tip === undefined)
-    return run.afterwards(() => lookUpAndLaunch(run, attempts, start, userPlace(run)));
-  run.afterwards(() =>
-    run.task(`prepare:${node.index}`, async () => {
-      const place = placeOf(await preparePlace(run, claim, tip.commit));
-      return () => lookUpAndLaunch(run, attempts, start, place);
-    }),
+  const claimed = claim && tip && { claim, commit: tip.commit };
+  whenInPlace(run, `prepare:${node.index}`, claimed, (place) =>
+    lookUpAndLaunch(run, attempts, start, place),
   );
 }
 

@@ -40,21 +40,20 @@ export interface Pinned {
 export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
   const { git } = run.parts;
   const { base, also = [] } = request;
-  const head = await place.git.resolve('HEAD');
-  const own = head === null || head === base ? [] : [head];
   const baseTree = (await git.readCommit(base)).tree;
   const before = readAside(run, request.folder);
   let left: Left = { ...before, refused: [], tree: baseTree };
-  const commit = await holdComplete(run, request.ref, async () => {
+  let own: readonly Oid[] = [];
+  const commit = await holdComplete(run, request.ref, async (attempt) => {
+    own = await ownCommit(place, base, attempt);
     const snapshot = await snapshotOrMend(run, place, base);
     left = await leftOf(run, baseTree, snapshot, before);
     const isUnchanged = snapshot.tree === baseTree && left.refused.length === 0;
     if (own.length === 0 && !request.evenUnchanged && isUnchanged) return undefined;
     const parents = [base, ...also, ...own];
-    return {
-      commit: await git.commit({ tree: left.tree, parents, message: request.message }),
-      parents,
-    };
+    const commit = await git.commit({ tree: left.tree, parents, message: request.message });
+    // No ref has held what the job has committed, so it has to be proven like the rest.
+    return { commit, known: [base, ...also] };
   });
   keepAside(run, place, request.folder, left);
   const problem = (await strayed(place, base, own[0])) ?? secretFailure(left);
@@ -67,6 +66,17 @@ export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest
     secrets: placesOf(left.secrets),
     ...(problem && { problem }),
   };
+}
+
+/**
+ * The last commit that the job has made itself, if any. Where something has vanished, it is taken only
+ * when all of it is there: its files lie in the worktree all the same.
+ */
+async function ownCommit({ git }: Place, base: Oid, attempt: number): Promise<readonly Oid[]> {
+  const head = await git.resolve('HEAD');
+  if (head === null || head === base) return [];
+  if (attempt > 1 && !(await git.isComplete(head, [base]))) return [];
+  return [head];
 }
 
 /** What is not in the commit. */

@@ -82,6 +82,32 @@ export async function preparePlace(
   return await poolOf(run).prepare(claim, commit);
 }
 
+/** A worktree that was claimed, and what it is to be brought to. */
+export interface ClaimedPlace {
+  readonly claim: WorktreeClaim;
+  readonly commit: Oid;
+}
+
+/**
+ * Goes on where a job is to work, once what was recorded of its start is on disk.
+ * @param task names the preparation of its worktree
+ * @param claimed undefined: the user's work tree
+ */
+export function whenInPlace(
+  run: LiveRun,
+  task: string,
+  claimed: ClaimedPlace | undefined,
+  goOn: (place: Place) => void,
+): void {
+  run.afterwards(() => {
+    if (claimed === undefined) return goOn(userPlace(run));
+    run.task(task, async () => {
+      const place = placeOf(await preparePlace(run, claimed.claim, claimed.commit));
+      return () => goOn(place);
+    });
+  });
+}
+
 /** Frees what nothing of the run works in any more: claims of a process that was killed among them. */
 export function leaveIdlePlaces(run: LiveRun): void {
   if (isIsolated(run.state)) poolOf(run).releaseOthers(run.state.run, worktreesInUse(run.state));

@@ -149,7 +149,7 @@ async function pin(run: LiveRun, ref: string, message: string, choose: Choose): 
     const snapshot = await takeSnapshot(run);
     const commitOf = (tree: Oid) => git.commit({ tree, parents, message });
     pinned = { snapshot, ...(await choose(snapshot, commitOf)) };
-    return { commit: pinned.commit, parents };
+    return { commit: pinned.commit, known: parents };
   });
   if (pinned === undefined) throw new Error('no snapshot was taken');
   return pinned;
@@ -157,6 +157,7 @@ async function pin(run: LiveRun, ref: string, message: string, choose: Choose): 
 
 /**
  * Lets a ref hold the commit that `build` makes; has it made again when objects have vanished meanwhile.
+ * @param build gives the commit and those that are known to be whole; undefined when there is nothing to commit
  * @returns null when there was nothing to commit
  */
 export async function holdComplete(
@@ -164,14 +165,14 @@ export async function holdComplete(
   ref: string,
   build: (
     attempt: number,
-  ) => Promise<{ readonly commit: Oid; readonly parents: readonly Oid[] } | undefined>,
+  ) => Promise<{ readonly commit: Oid; readonly known: readonly Oid[] } | undefined>,
 ): Promise<Oid | null> {
   const { git } = run.parts;
   const { held } = await untilWhole(run, async (attempt) => {
     const built = await build(attempt);
     if (built === undefined) return { held: null };
     await git.updateRefs([{ ref, to: built.commit }]);
-    const isWhole = await git.isComplete(built.commit, built.parents);
+    const isWhole = await git.isComplete(built.commit, built.known);
     return isWhole ? { held: built.commit } : undefined;
   });
   return held;

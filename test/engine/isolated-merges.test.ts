@@ -254,4 +254,34 @@ steps:
     expect([run.file('text.txt'), run.file('side.txt')]).toEqual(['by hand', 'side']);
     expectAllFreed(stage);
   });
+
+  test('is not taken for settled while conflict markers are left, and can be given up', async () => {
+    const stage = makeIsolated({ 'text.txt': 'base\n' });
+    const asking = sideBySide(
+      'echo first > text.txt',
+      'echo second > text.txt',
+      'conflicts: { policy: ask }',
+    );
+    const waiting = await stage.run(asking);
+    const [{ message = '' } = {}] = waiting.of('resolve.started', 'second');
+    const root = /settle it in (.*), then approve/.exec(message)?.[1] ?? '';
+    const refused = await stage.orch('approve', waiting.run, 'second', '--json');
+    expect(refused.code).toBe(4);
+    const { error } = JSON.parse(refused.stdout);
+    expect(error.code).toBe('ORCH_UNSETTLED');
+    expect(error.message).toContain(root);
+    expect(error.message).toContain('text.txt');
+    expect(error.fix).toContain(`orch approve ${waiting.run} second`);
+    // Nothing was answered: it still waits.
+    expect((await stage.orch('resume', waiting.run)).code).toBe(75);
+    expect((await stage.orch('reject', waiting.run, 'second', '-m', 'no')).code).toBe(0);
+    const run = stage.asRun(asRunOutcome(await stage.orch('resume', '--json')));
+    expect(run.code).toBe(1);
+    expect(run.statusOf('second')).toBe('failed');
+    expect(run.fileAt(`refs/orch/merged/${run.run}`, 'text.txt')).toBe('first');
+    // What it had done is not lost.
+    const commit = waiting.ends('second')[0]?.commit;
+    expect(run.fileAt(commit ?? '', 'text.txt')).toBe('second');
+    expectAllFreed(stage);
+  });
 });

@@ -35,7 +35,8 @@ function workflow(name: string): string {
   return `
 concurrency: 3
 steps:
-  part: { wave: 1, matrix: { k: [1, 2, 3] }, run: 'echo ${name}-$ORCH_MATRIX_K > part-$ORCH_MATRIX_K.txt; git add -A; git commit -qm mine' }
+  # The garbage collection may take what a step's own git has just written, and no ref holds yet.
+  part: { wave: 1, matrix: { k: [1, 2, 3] }, retry: { max_attempts: 5, backoff: 10ms }, run: 'echo ${name}-$ORCH_MATRIX_K > part-$ORCH_MATRIX_K.txt; git add -A; git commit -qm mine' }
   sum: { wave: 2, needs: [part], run: 'cat part-*.txt > sum.txt; test -f mine.txt' }
 gates:
   - { name: there, level: light, run: 'test -f part-1.txt' }

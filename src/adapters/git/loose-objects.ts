@@ -5,7 +5,6 @@
  * not found here (packs, alternates, a damaged file) is for the caller to ask of git.
  */
 import {
-  chmodSync,
   closeSync,
   existsSync,
   fsyncSync,
@@ -119,24 +118,37 @@ function freshen(path: string): boolean {
   }
 }
 
+/** Of somebody who prunes all the time, one try in two may be taken away. */
+const TRIES = 10;
+
 function writeNew(path: string, type: ObjectType, content: Buffer): void {
-  const folder = dirname(path);
-  makeFolder(folder);
-  count += 1;
-  const temporary = join(folder, `tmp_obj_orch-${process.pid}-${count}`);
   const header = Buffer.from(`${type} ${content.length}\0`, 'latin1');
   const bytes = deflateSync(Buffer.concat([header, content]), {
     level: zlibConstants.Z_BEST_SPEED,
   });
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return writeByRename(path, bytes);
+    } catch (error) {
+      // A `git prune` beside us removes unfinished objects and empty folders.
+      if (tries === TRIES || !hasErrno(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+function writeByRename(path: string, bytes: Buffer): void {
+  const folder = dirname(path);
+  makeFolder(folder);
+  count += 1;
+  const temporary = join(folder, `tmp_obj_orch-${process.pid}-${count}`);
   try {
-    const fd = openSync(temporary, 'wx');
+    const fd = openSync(temporary, 'wx', 0o444);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       fsyncSync(fd);
     } finally {
       closeSync(fd);
     }
-    chmodSync(temporary, 0o444);
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });

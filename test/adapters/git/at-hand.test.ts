@@ -1,5 +1,7 @@
 /** What orch reads and writes of git's objects without a git process, held to what git itself says. */
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -178,6 +180,29 @@ describe('commits', () => {
       expect(statSync(path).mode & 0o777).toBe(0o444);
     },
   );
+
+  test('are written although somebody prunes all the time', async () => {
+    using repository = makeRepository();
+    repository.write('a', 'one');
+    const tree = repository.git('rev-parse', `${repository.commitAll('first')}^{tree}`);
+    const port = createGitCli(await discoverRepository(repository.top));
+    await port.commit({ tree, parents: [], message: 'settles who the author is' });
+    const loop = 'while test ! -e ../stop; do git prune --expire=now; echo >> ../rounds; done';
+    const pruner = spawn('sh', ['-c', loop], { cwd: repository.top, stdio: 'ignore' });
+    const ended = once(pruner, 'close');
+    const rounds = () =>
+      existsSync(join(repository.folder, 'rounds'))
+        ? statSync(join(repository.folder, 'rounds')).size
+        : 0;
+    try {
+      for (let nth = 0; rounds() < 20; nth += 1) {
+        await port.commit({ tree, parents: [], message: `commit ${nth}` });
+      }
+    } finally {
+      writeFileSync(join(repository.folder, 'stop'), '');
+      await ended;
+    }
+  });
 
   test('in a repository of many users all are made by git, which knows what others may do', async () => {
     using repository = makeRepository();
