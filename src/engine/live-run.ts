@@ -6,6 +6,8 @@
  * `flush` puts all events recorded since on disk with one sync; only then do the effects run that
  * were asked for with `afterwards`. Nothing outside ever happens before its event is durable.
  */
+import { availableParallelism } from 'node:os';
+import { Lanes } from '../base/lanes.ts';
 import type { Redactor } from '../base/redact.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -67,6 +69,11 @@ export class LiveRun {
   #wake: (() => void) | undefined;
   #indexQueue: Promise<unknown> = Promise.resolve();
   readonly #tasks = new Set<Promise<void>>();
+  /**
+   * For work that looks at every file of a worktree. With more at once than there are processors all of
+   * them would be ready late; one after the other, the first ones are merged, or at work, meanwhile.
+   */
+  readonly worktreeLanes = new Lanes(availableParallelism());
   /** Of the secrets that this process and the workflow's `env` know. */
   readonly redactor: Redactor;
   readonly #startedAtMs: number;

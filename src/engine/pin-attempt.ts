@@ -38,6 +38,10 @@ export interface Pinned {
 }
 
 export async function pinAttempt(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
+  return await run.worktreeLanes.run(() => pinNow(run, place, request));
+}
+
+async function pinNow(run: LiveRun, place: Place, request: PinRequest): Promise<Pinned> {
   const { git } = run.parts;
   const { base, also = [] } = request;
   const baseTree = (await git.readCommit(base)).tree;

@@ -79,7 +79,7 @@ export async function preparePlace(
   commit: Oid,
 ): Promise<PreparedWorktree> {
   if (!run.parts.ports.files.exists(claim.root)) notePoolGrowth(run);
-  return await poolOf(run).prepare(claim, commit);
+  return await run.worktreeLanes.run(() => poolOf(run).prepare(claim, commit));
 }
 
 /** A worktree that was claimed, and what it is to be brought to. */

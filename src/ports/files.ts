@@ -47,6 +47,8 @@ export interface FilesPort {
   makeFolder(path: string): void;
   /** Temporary name, fsync, rename, fsync of the folder: whole or not at all, durable. */
   replace(path: string, bytes: Uint8Array | string): void;
+  /** As `replace`, for what a power cut may take back; a crash of this process may not. */
+  replaceUnsynced(path: string, bytes: Uint8Array | string): void;
   /** As `replace`, for what comes in parts, which may be read from the old file. */
   rewrite(path: string, parts: Iterable<Uint8Array>): void;
   /** As `replace`, but false when the path is taken: of two processes exactly one gets true. */

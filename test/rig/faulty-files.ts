@@ -52,6 +52,8 @@ export function makeFaultyFiles(inner: FilesPort, fault?: Fault): FaultyFiles {
     calls,
     openAppend,
     makeFolder: (path) => change('makeFolder', path, () => inner.makeFolder(path)),
+    replaceUnsynced: (path, bytes) =>
+      change('replace', path, () => inner.replaceUnsynced(path, bytes)),
     replace: (path, bytes) => change('replace', path, () => inner.replace(path, bytes)),
     rewrite: (path, parts) => change('rewrite', path, () => inner.rewrite(path, parts)),
     createExclusive: (path, bytes) =>

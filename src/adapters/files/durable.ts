@@ -47,6 +47,22 @@ export function replaceFile(path: string, bytes: Content): void {
   syncFolder(dirname(path));
 }
 
+/** As replaceFile without any sync: after a power cut the old file, the new one, or an empty one. */
+export function replaceUnsynced(path: string, bytes: Content): void {
+  const { path: temporary, fd } = openTemporary(dirname(path));
+  try {
+    try {
+      for (const part of partsOf(bytes)) writeFully(fd, part);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
 /**
  * Puts `bytes` at a path that is free. A hard link is the one step that both shows the whole file and
  * fails when the name is taken, also for two processes at once.

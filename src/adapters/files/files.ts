@@ -25,7 +25,14 @@ import { dirname, resolve } from 'node:path';
 import { hasErrno } from '../../base/errors.ts';
 import type { AppendFile, FilesPort, OpenFile } from '../../ports/files.ts';
 import { crashPoint } from '../crash-point.ts';
-import { createFile, isTemporaryName, replaceFile, syncFolder, writeFully } from './durable.ts';
+import {
+  createFile,
+  isTemporaryName,
+  replaceFile,
+  replaceUnsynced,
+  syncFolder,
+  writeFully,
+} from './durable.ts';
 import { findLeftovers } from './leftovers.ts';
 import { move } from './move.ts';
 import { openPlain, readLeft, readPlain, usingPlain } from './plain.ts';
@@ -46,6 +53,8 @@ export function createFiles(): FilesPort {
     list: listNames,
     leftovers: (folder) => findLeftovers(folder),
     makeFolder,
+    replaceUnsynced: (path, bytes) =>
+      atCrashPoint('file replace', () => replaceUnsynced(path, bytes)),
     replace: (path, bytes) => atCrashPoint('file replace', () => replaceFile(path, bytes)),
     rewrite: (path, parts) => atCrashPoint('file replace', () => replaceFile(path, parts)),
     createExclusive: (path, bytes) => atCrashPoint('file create', () => createFile(path, bytes)),

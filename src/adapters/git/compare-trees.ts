@@ -1,18 +1,17 @@
 /**
- * What differs between two trees, folders included.
- *
- * Compared here as long as every tree on the way is a loose object or was read before, which holds for
- * what a run has just written; else `git diff-tree` is asked. Both say the same, in the same order.
+ * What differs between two trees, folders included. Only folders that differ are read, so for what a run
+ * changes this is quicker than a process; where very many do, `git diff-tree` is. Both say the same, in the
+ * same order.
  */
 import type { Oid } from '../../ports/git.ts';
 import { type BytePath, splitNul } from './byte-paths.ts';
-import { itemsAtHand, treeAtHand } from './folders-at-hand.ts';
+import { parseCommit } from './commit-object.ts';
 import { type GitContext, runGit } from './git-program.ts';
-import type { TreeChange, TreeItem, TreeItems } from './tree-edit.ts';
+import { readObjects } from './read-objects.ts';
+import { parseTree, type TreeChange, type TreeItem, type TreeItems } from './tree-edit.ts';
 
 export const FOLDER_MODE = '040000';
 export const NO_MODE = '000000';
-const NO_ITEMS: TreeItems = new Map();
 /** Where so many folders differ, git is quicker. */
 const MOST_FOLDERS = 500;
 
@@ -24,7 +23,8 @@ export async function compareTrees(
 ): Promise<readonly TreeChange[]> {
   const known = context.memory.comparison(from, to);
   if (known !== undefined) return known;
-  const changes = compareAtHand(context, from, to) ?? (await askForChanges(context, from, to));
+  const changes =
+    (await compareFolders(context, from, to)) ?? (await askForChanges(context, from, to));
   // A name that is no id may mean something else tomorrow.
   if (isOid(from) && isOid(to)) context.memory.keepComparison(from, to, changes);
   return changes;
@@ -34,32 +34,50 @@ function isOid(revision: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(revision);
 }
 
-/** @returns undefined when git has to be asked */
-function compareAtHand(context: GitContext, from: Oid, to: Oid): TreeChange[] | undefined {
+/** @returns undefined when too many folders differ */
+async function compareFolders(
+  context: GitContext,
+  from: Oid,
+  to: Oid,
+): Promise<TreeChange[] | undefined> {
   if (!isOid(from) || !isOid(to)) return undefined;
-  const [oldTree, newTree] = [treeAtHand(context, from), treeAtHand(context, to)];
-  if (oldTree === undefined || newTree === undefined) return undefined;
   const changes: TreeChange[] = [];
-  const waiting: FolderPair[] = [{ prefix: '', from: oldTree, to: newTree }];
-  let looked = 0;
-  for (let pair = waiting.pop(); pair !== undefined; pair = waiting.pop()) {
-    looked += 1;
-    const before = pair.from === undefined ? NO_ITEMS : itemsAtHand(context, pair.from);
-    const after = pair.to === undefined ? NO_ITEMS : itemsAtHand(context, pair.to);
-    if (before === undefined || after === undefined || looked > MOST_FOLDERS) return undefined;
-    for (const change of compareFolder(context, pair.prefix, before, after)) {
-      changes.push(change);
-      const wasFolder = change.oldMode === FOLDER_MODE;
-      const isFolder = change.newMode === FOLDER_MODE;
-      if (!wasFolder && !isFolder) continue;
-      waiting.push({
-        prefix: `${change.path}/`,
-        from: wasFolder ? change.oldOid : undefined,
-        to: isFolder ? change.newOid : undefined,
-      });
+  let level: FolderPair[] = [
+    { prefix: '', from: await treeOf(context, from), to: await treeOf(context, to) },
+  ];
+  for (let looked = level.length; level.length > 0; looked += level.length) {
+    if (looked > MOST_FOLDERS) return undefined;
+    const trees = await readObjects(
+      context,
+      level.flatMap(({ from, to }) => [from, to].filter((oid) => oid !== undefined)),
+    );
+    const itemsOf = (oid: Oid | undefined): TreeItems => {
+      const tree = oid === undefined ? undefined : trees.get(oid);
+      return tree === undefined ? new Map() : parseTree(tree.content, context.oidLength);
+    };
+    const next: FolderPair[] = [];
+    for (const { prefix, from, to } of level) {
+      for (const change of compareItems(context, prefix, itemsOf(from), itemsOf(to))) {
+        changes.push(change);
+        const wasFolder = change.oldMode === FOLDER_MODE;
+        const isFolder = change.newMode === FOLDER_MODE;
+        if (!wasFolder && !isFolder) continue;
+        next.push({
+          prefix: `${change.path}/`,
+          from: wasFolder ? change.oldOid : undefined,
+          to: isFolder ? change.newOid : undefined,
+        });
+      }
     }
+    level = next;
   }
   return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+/** The tree of a commit, or the tree itself. */
+async function treeOf(context: GitContext, oid: Oid): Promise<Oid> {
+  const object = (await readObjects(context, [oid])).get(oid);
+  return object?.type === 'commit' ? parseCommit(oid, object.content).tree : oid;
 }
 
 /** One folder on both sides; undefined where it is not. */
@@ -69,7 +87,7 @@ interface FolderPair {
   readonly to: Oid | undefined;
 }
 
-function compareFolder(
+function compareItems(
   { oidLength }: GitContext,
   prefix: BytePath,
   before: TreeItems,

@@ -8,7 +8,13 @@
 import { realpathSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
 import { quoteWord } from './git-failure.ts';
-import { type GitContext, type GitResult, gitEnvironment, spawnGit } from './git-program.ts';
+import {
+  createObjectReader,
+  type GitContext,
+  type GitResult,
+  gitEnvironment,
+  spawnGit,
+} from './git-program.ts';
 import { ObjectMemory } from './object-memory.ts';
 
 /** The first git with `cat-file -z` and `merge-tree --write-tree`. */
@@ -40,11 +46,13 @@ export async function discoverRepository(folder: string): Promise<GitContext> {
     askPath(folder, '--git-dir'),
     askPath(folder, '--git-common-dir'),
   ]);
+  const repository = { worktree, gitDir, commonDir };
   return {
-    repository: { worktree, gitDir, commonDir },
+    repository,
     oidLength: objectFormat === 'sha256' ? 64 : 40,
     soundIndexes: new Set(),
     memory: new ObjectMemory(),
+    reader: createObjectReader(repository),
   };
 }
 

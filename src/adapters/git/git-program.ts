@@ -13,6 +13,7 @@ import type { Repository } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
 import { explainGitFailure, missingGit } from './git-failure.ts';
 import type { ObjectMemory } from './object-memory.ts';
+import { type GitProcess, ObjectReader } from './object-reader.ts';
 
 /** What every git call needs to know of the repository. */
 export interface GitContext {
@@ -22,6 +23,7 @@ export interface GitContext {
   /** Private indexes that this process has found whole; git itself does not look. */
   readonly soundIndexes: Set<string>;
   readonly memory: ObjectMemory;
+  readonly reader: ObjectReader;
 }
 
 export interface GitCall {
@@ -139,18 +141,34 @@ export function gitEnvironment(): NodeJS.ProcessEnv {
   return env;
 }
 
+function environmentAt({ gitDir, worktree }: Pick<Repository, 'gitDir' | 'worktree'>) {
+  // Named, not searched for: a step that deletes .git must not lead to a repository further up.
+  return { ...gitEnvironment(), GIT_DIR: gitDir, GIT_WORK_TREE: worktree };
+}
+
+export function createObjectReader(repository: Repository): ObjectReader {
+  return new ObjectReader(
+    (): GitProcess =>
+      spawn('git', [...SETTINGS, 'cat-file', '--batch'], {
+        // Not the work tree: that one may go while this one runs.
+        cwd: repository.commonDir,
+        env: environmentAt(repository),
+        stdio: ['pipe', 'pipe', 'pipe'],
+        detached: true,
+        windowsHide: true,
+      }),
+  );
+}
+
 /**
  * Runs one git command in a repository.
  * @throws OrchError in git's own words when it ends with a code that is not in `okCodes`
  */
 export async function runGit(context: GitContext, call: GitCall): Promise<GitResult> {
   const { repository } = context;
-  const { gitDir, worktree } = call.place ?? repository;
+  const place = call.place ?? repository;
   const env = {
-    ...gitEnvironment(),
-    // Named, not searched for: a step that deletes .git must not lead to a repository further up.
-    GIT_DIR: gitDir,
-    GIT_WORK_TREE: worktree,
+    ...environmentAt(place),
     ...(call.index === undefined ? {} : { GIT_INDEX_FILE: call.index }),
     ...call.env,
   };
@@ -161,7 +179,7 @@ export async function runGit(context: GitContext, call: GitCall): Promise<GitRes
   const own = [`core.fsyncMethod=${method}`, ...(call.settings ?? [])];
   const settings = [...SETTINGS, ...own.flatMap((setting) => ['-c', setting])];
   const result = await spawnGit([...settings, ...call.args], {
-    cwd: worktree,
+    cwd: place.worktree,
     env,
     input: call.input,
     makeSink: call.makeSink,

@@ -27,6 +27,7 @@ import { crashPoint } from '../crash-point.ts';
 import { type BytePath, joinNul, parentFolders, splitNul } from './byte-paths.ts';
 import { explainFileFailure } from './git-failure.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { hasOnlyWatchedEntries } from './index-flags.ts';
 import { makeFolder } from './make-folder.ts';
 
 /** How long the lock of an index may stay unchanged before its owner counts as dead. */
@@ -149,6 +150,8 @@ const unwatchedListOf = (index: string): string => `${index}.unwatched`;
 
 /** As `ls-files -v` prints them: `h path` is assumed unchanged, `S path` not in the work tree, `s` both. */
 async function listUnwatched(context: GitContext): Promise<string[]> {
+  const { repository, oidLength } = context;
+  if (hasOnlyWatchedEntries(join(repository.gitDir, 'index'), oidLength)) return [];
   const { stdout } = await runGit(context, { args: ['ls-files', '-v', '-z'] });
   return splitNul(stdout).filter((line) => /^[a-zS] /.test(line));
 }

@@ -1,12 +1,12 @@
 /**
  * Reads commits, trees and small files by their ids: from memory, from loose objects, and everything else
- * (packs, alternates, whatever does not hash to its name) from git, in one process for all of it.
+ * (packs, alternates, whatever does not hash to its name) from git.
  */
 import { OrchError } from '../../base/errors.ts';
 import type { Oid } from '../../ports/git.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import { readLooseObject } from './loose-objects.ts';
-import type { GitObject } from './tree-edit.ts';
+import type { GitObject, ObjectType } from './tree-edit.ts';
 
 /** @returns undefined when git has to be asked */
 export function objectAtHand(context: GitContext, oid: Oid): GitObject | undefined {
@@ -29,8 +29,25 @@ export async function readObjects(
     if (object === undefined) missing.add(oid);
     else found.set(oid, object);
   }
-  if (missing.size > 0) await askForObjects(context, [...missing], found);
+  const answers = await Promise.all([...missing].map((oid) => askReader(context, oid)));
+  const unanswered = [...missing].filter((_, at) => answers[at] === undefined);
+  for (const object of answers) if (object !== undefined) found.set(object.oid, object);
+  if (unanswered.length > 0) await askForObjects(context, unanswered, found);
+  for (const object of found.values()) context.memory.keepObject(object);
   return found;
+}
+
+/** @returns undefined when it did not say: a process of its own has the last word, and the words for it */
+async function askReader({ reader }: GitContext, oid: Oid): Promise<GitObject | undefined> {
+  try {
+    const answer = await reader.ask(oid);
+    const isOne = answer?.type === 'commit' || answer?.type === 'tree' || answer?.type === 'blob';
+    return answer && isOne
+      ? { oid, type: answer.type as ObjectType, content: answer.content }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 async function askForObjects(
@@ -53,7 +70,6 @@ async function askForObjects(
     }
     const end = lineEnd + 1 + Number(size);
     const object: GitObject = { oid, type, content: stdout.subarray(lineEnd + 1, end) };
-    context.memory.keepObject(object);
     found.set(oid, object);
     at = end + 1;
   }

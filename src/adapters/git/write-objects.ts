@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import type { FileContent, Oid } from '../../ports/git.ts';
-import { foldersAtHand } from './folders-at-hand.ts';
 import { type GitContext, runGit } from './git-program.ts';
+import { readFolders } from './read-folders.ts';
 import {
   type Edits,
   editsOf,
@@ -16,8 +16,6 @@ import {
   foldersToRead,
   type GitObject,
   type ObjectType,
-  parseTree,
-  type TreeItems,
 } from './tree-edit.ts';
 
 const PACK_TYPE: Record<ObjectType, number> = { commit: 1, tree: 2, blob: 3 };
@@ -73,37 +71,4 @@ function packEntryHeader(type: number, sizeBytes: number): Buffer {
   }
   bytes.push(byte);
   return Buffer.from(bytes);
-}
-
-/** @returns only the folders that the tree has */
-async function readFolders(
-  context: GitContext,
-  tree: Oid,
-  folders: readonly string[],
-): Promise<Map<string, TreeItems>> {
-  const atHand = foldersAtHand(context, tree, folders);
-  if (atHand !== undefined) return atHand;
-  const { stdout } = await runGit(context, {
-    args: ['cat-file', '-z', '--batch'],
-    input: Buffer.from(folders.map((folder) => `${tree}:${folder}\0`).join(''), 'latin1'),
-  });
-  const found = new Map<string, TreeItems>();
-  let at = 0;
-  for (const folder of folders) {
-    // A missing one is echoed as it was asked for, so its length is known even with line breaks.
-    const missing = `${tree}:${folder} missing\n`;
-    if (stdout.toString('latin1', at, at + missing.length) === missing) {
-      at += missing.length;
-      continue;
-    }
-    const lineEnd = stdout.indexOf(0x0a, at);
-    const [, type, size] = stdout.toString('latin1', at, lineEnd).split(' ');
-    const end = lineEnd + 1 + Number(size);
-    if (lineEnd < 0 || Number.isNaN(end)) throw new Error('unexpected answer of git cat-file');
-    if (type === 'tree') {
-      found.set(folder, parseTree(stdout.subarray(lineEnd + 1, end), context.oidLength));
-    }
-    at = end + 1;
-  }
-  return found;
 }

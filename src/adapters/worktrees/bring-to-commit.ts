@@ -17,7 +17,7 @@ import { callGit } from './call-git.ts';
 import { clearState } from './clear-state.ts';
 import { deleteOthers, type Kept } from './delete-others.ts';
 import { describeFolders, findChangedFolders } from './known-folders.ts';
-import { type FollowedFolders, followFolders, readFolders, readNames } from './tree-folders.ts';
+import { type FollowedFolders, followFolders, listFolders, readNames } from './tree-folders.ts';
 
 export interface BroughtFolders {
   /** What every folder of the commit looks like, once everything is in its place. */
@@ -78,7 +78,7 @@ async function follow(
   before: Brought | undefined,
   commit: Oid,
 ): Promise<FollowedFolders> {
-  if (before === undefined) return { folders: await readFolders(context, commit), suspect: NONE };
+  if (before === undefined) return { folders: await listFolders(context, commit), suspect: NONE };
   return await followFolders(context, before.folders.keys(), before.commit, commit);
 }
 

@@ -8,6 +8,7 @@ import { type BytePath, toBytePath } from '../git/byte-paths.ts';
 import { createGitCli } from '../git/git-cli.ts';
 import { type GitContext, runGit } from '../git/git-program.ts';
 import type { ObjectMemory } from '../git/object-memory.ts';
+import type { ObjectReader } from '../git/object-reader.ts';
 import { createWorkTree } from '../work-tree.ts';
 import { bringToCommit } from './bring-to-commit.ts';
 import { type Brought, identifyFolder, readBrought, writeBrought } from './brought.ts';
@@ -29,6 +30,7 @@ export interface PoolWorld extends Pick<Ports, 'clock' | 'files' | 'processes'> 
   readonly place: PoolPlace;
   readonly records: Records;
   readonly memory: ObjectMemory;
+  readonly reader: ObjectReader;
 }
 
 export function makingLockFolder(place: PoolPlace): string {
@@ -184,6 +186,10 @@ function worktreeOf({ commonDir }: Repository, root: string): Repository {
   return { worktree: root, gitDir, commonDir };
 }
 
-function contextOf({ memory }: PoolWorld, repository: Repository, { length }: Oid): GitContext {
-  return { repository, oidLength: length, soundIndexes: new Set(), memory };
+function contextOf(
+  { memory, reader }: PoolWorld,
+  repository: Repository,
+  { length }: Oid,
+): GitContext {
+  return { repository, oidLength: length, soundIndexes: new Set(), memory, reader };
 }

@@ -76,7 +76,10 @@ export function openRecords(files: FilesPort, folder: string): Records {
   const claimPath = (number: number) => `${folder}/${number}.claim`;
   const read = <T>(path: string, shape: Shape): T | undefined => {
     const json = files.readText(path);
-    return json === undefined ? undefined : (parse(path, json, shape) as T);
+    // An empty one is what a power cut may have left.
+    return json === undefined || /^[\0\s]*$/.test(json)
+      ? undefined
+      : (parse(path, json, shape) as T);
   };
   return {
     numbers() {
@@ -89,7 +92,8 @@ export function openRecords(files: FilesPort, folder: string): Records {
     record: (number) => read(recordPath(number), isRecord),
     writeRecord(number, value) {
       files.makeFolder(folder);
-      files.replace(recordPath(number), encode(value));
+      // After a power cut every worktree is made anew, so nothing is lost with this.
+      files.replaceUnsynced(recordPath(number), encode(value));
     },
     claim: (number) => read(claimPath(number), isClaim),
     createClaim(number, value) {

@@ -5,16 +5,15 @@
  * are going to be listed, because a large repository has hundreds of thousands of names.
  */
 import type { Oid } from '../../ports/git.ts';
-import { type BytePath, joinNul, parentFolders, splitNul } from '../git/byte-paths.ts';
+import { type BytePath, parentFolders, splitNul } from '../git/byte-paths.ts';
 import { compareTrees, FOLDER_MODE } from '../git/compare-trees.ts';
-import { foldersAtHand } from '../git/folders-at-hand.ts';
 import { type GitContext, runGit } from '../git/git-program.ts';
-import type { TreeItems } from '../git/tree-edit.ts';
+import { readFolders } from '../git/read-folders.ts';
 
 const SUBMODULE = '160000';
 
 /** All folders of a commit, '' for its top. */
-export async function readFolders(context: GitContext, commit: Oid): Promise<Set<BytePath>> {
+export async function listFolders(context: GitContext, commit: Oid): Promise<Set<BytePath>> {
   const { stdout } = await runGit(context, {
     args: ['ls-tree', '-r', '-d', '-z', '--full-tree', '--end-of-options', commit],
   });
@@ -63,50 +62,11 @@ export async function readNames(
   folders: readonly BytePath[],
 ): Promise<Map<BytePath, ReadonlySet<string>>> {
   const names = new Map<BytePath, ReadonlySet<string>>();
-  if (folders.length === 0) return names;
-  const atHand = foldersAtHand(context, commit, folders);
-  if (atHand !== undefined) {
-    for (const folder of folders) names.set(folder, new Set(mustBeFolder(atHand, commit, folder)));
-    return names;
-  }
-  const { stdout } = await runGit(context, {
-    args: ['cat-file', '--batch', '-z'],
-    input: joinNul(folders.map((folder) => `${commit}:${folder}`)),
-  });
-  let at = 0;
+  const found = await readFolders(context, commit, folders);
   for (const folder of folders) {
-    const lineEnd = stdout.indexOf(0x0a, at);
-    const [, type, size] = stdout.toString('latin1', at, lineEnd).split(' ');
-    if (type !== 'tree') throw noFolder(commit, folder);
-    const end = lineEnd + 1 + Number(size);
-    names.set(folder, namesOfTree(stdout.subarray(lineEnd + 1, end), context.oidLength / 2));
-    at = end + 1;
-  }
-  return names;
-}
-
-function mustBeFolder(
-  folders: ReadonlyMap<BytePath, TreeItems>,
-  commit: Oid,
-  folder: BytePath,
-): Iterable<string> {
-  const items = folders.get(folder);
-  if (items === undefined) throw noFolder(commit, folder);
-  return items.keys();
-}
-
-function noFolder(commit: Oid, folder: BytePath): Error {
-  return new Error(`${commit}:${folder} is no folder`);
-}
-
-/** A tree object is `<mode> <name>\0<oid as bytes>`, again and again. */
-function namesOfTree(tree: Buffer, oidBytes: number): Set<string> {
-  const names = new Set<string>();
-  for (let at = 0; at < tree.length; ) {
-    const space = tree.indexOf(0x20, at);
-    const nul = tree.indexOf(0, space);
-    names.add(tree.toString('latin1', space + 1, nul));
-    at = nul + 1 + oidBytes;
+    const items = found.get(folder);
+    if (items === undefined) throw new Error(`${commit}:${folder} is no folder`);
+    names.set(folder, new Set(items.keys()));
   }
   return names;
 }

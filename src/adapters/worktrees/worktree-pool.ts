@@ -14,6 +14,7 @@ import type {
   WorktreeRecord,
   WorktreeSettings,
 } from '../../ports/worktrees.ts';
+import { createObjectReader } from '../git/git-program.ts';
 import { ObjectMemory } from '../git/object-memory.ts';
 import { readBrought } from './brought.ts';
 import { inWordsOfPool } from './call-git.ts';
@@ -36,8 +37,15 @@ export function openWorktreePool(
   if (git.kind === 'embedded') throw needsGit();
   const place = poolPlace(git.repository, settings.root);
   const records = openRecords(ports.files, place.records);
-  const memory = new ObjectMemory();
-  const world: PoolWorld = { ...ports, user: git.repository, settings, place, records, memory };
+  const world: PoolWorld = {
+    ...ports,
+    user: git.repository,
+    settings,
+    place,
+    records,
+    memory: new ObjectMemory(),
+    reader: createObjectReader(git.repository),
+  };
   const { commonDir } = git.repository;
 
   const releaseNumber = (number: number): void => {
