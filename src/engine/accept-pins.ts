@@ -3,6 +3,7 @@
  * work tree.
  */
 import { dirname } from 'node:path';
+import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { choosePathsToWrite } from '../checkpoint/accept.ts';
 import { gitBusy, recordsInTheWay } from '../checkpoint/accept-refusals.ts';
@@ -106,7 +107,10 @@ export async function editedSince(run: LiveRun, before: Oid, target: Oid): Promi
   return changed.map(({ path }) => path).filter((path) => unlikeTarget.has(path));
 }
 
-/** One ref holds both: a commit of the index, whose last parent is one of the work tree. */
+/**
+ * One ref holds both: a commit of the index, whose last parent is one of the work tree.
+ * @throws OrchError ORCH_SNAPSHOT_INCOMPLETE: no file may be written over then
+ */
 export async function pin(
   run: LiveRun,
   ref: string,
@@ -126,7 +130,13 @@ export async function pin(
     message: `${subject}, the index\n`,
   });
   await git.updateRefs([{ ref, to: index }]);
-  return index;
+  if (await git.isComplete(index, trees.head === null ? [] : [trees.head])) return index;
+  await git.updateRefs([{ ref, to: null, from: index }]);
+  throw new OrchError(
+    'ORCH_SNAPSHOT_INCOMPLETE',
+    'objects vanish from the repository as they are written; nothing was changed',
+    { fix: 'stop the `git gc` or `git prune` that runs beside orch, then try again' },
+  );
 }
 
 /** The tree that `pin` was given as `workTree`, from the commit it made; null for any other commit. */

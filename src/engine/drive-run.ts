@@ -55,7 +55,8 @@ export async function driveRun(
       await run.takeFacts(wakeAtMs);
     }
     await attempts.sweep();
-    leaveIdlePlaces(run);
+    // Not before what lets go of them is on disk.
+    run.afterwards(() => leaveIdlePlaces(run));
   } catch (error) {
     const damage = await explainDamage(run, error);
     if (damage === undefined) throw error;

@@ -5,7 +5,7 @@ import type { Failure, StepFinished } from '../run/events.ts';
 import { stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import type { LiveRun } from './live-run.ts';
-import { type Pinned, pinAttempt } from './pin-attempt.ts';
+import { ASIDE_FOLDER, type Pinned, pinAttempt } from './pin-attempt.ts';
 import { findPlace, leavePlace, type Place } from './places.ts';
 import { attemptFolder } from './run-files.ts';
 import { noteSetup } from './setup-script.ts';
@@ -33,12 +33,12 @@ export function endIsolated(
     const folder = attemptFolder(run.parts.files, node.id, attempt);
     if (place) noteSetup(run, place, folder);
     const handed = readOutputs(run, node, attempt);
-    let failure = failureOf(outcome) ?? (await missesEvidence(node, place, handed));
+    let failure = failureOf(outcome) ?? (await missesEvidence(run, node, place, folder, handed));
     const pin = place && (await pinStep(run, node, attempt, place));
     failure ??= pin?.problem;
     const notKept =
-      failure === undefined && place && cacheKey && handed.ok
-        ? await saveStepEntry(run, place, node, cacheKey, handed.outputs)
+      failure === undefined && place && pin && cacheKey && handed.ok
+        ? await saveUnlessLeftOut(run, place, node, cacheKey, handed.outputs, pin)
         : undefined;
     return () => {
       run.busy.delete(`stop:${node.index}`); // Asked for after the process had ended.
@@ -61,14 +61,34 @@ export function endIsolated(
   });
 }
 
+/** @returns why the cache does not keep it */
+async function saveUnlessLeftOut(
+  run: LiveRun,
+  place: Place,
+  node: PlanNode,
+  cacheKey: StepCacheKey,
+  outputs: Readonly<Record<string, string>>,
+  { leftOut }: Pinned,
+): Promise<string | undefined> {
+  const [first] = leftOut;
+  if (first !== undefined) return `${first.path} is in no commit`;
+  return await saveStepEntry(run, place, node, cacheKey, outputs);
+}
+
 async function missesEvidence(
+  run: LiveRun,
   node: PlanNode,
   place: Place | undefined,
+  folder: string,
   handed: ReturnType<typeof readOutputs>,
 ): Promise<Failure | undefined> {
   if (place === undefined) return { kind: 'crash', message: 'its worktree is gone' };
   if (!handed.ok) return { kind: 'bad_output', message: handed.problem };
-  const missing = await missingFile(place, node);
+  // A process that was killed may have put aside what no commit can hold.
+  const { ports } = run.parts;
+  const aside = `${folder}/${ASIDE_FOLDER}`;
+  const there = ports.files.exists(aside) ? [ports.openWorkTree(aside)] : [];
+  const missing = await missingFile([place.workTree, ...there], node);
   if (missing === undefined) return undefined;
   return { kind: 'missing_output', message: `it did not produce ${missing}` };
 }

@@ -10,10 +10,10 @@ import type { AttemptSpec, Attempts } from './attempts.ts';
 import { findOversized, gateEnvironment, gateMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import {
+  claimPlace,
   leavePlace,
   type Place,
   placeEnvironment,
-  poolOf,
   userPlace,
   whenInPlace,
 } from './places.ts';
@@ -38,17 +38,16 @@ export function startGate(run: LiveRun, attempts: Attempts, wave: number, state:
   }
   const keeper = attempts.take();
   const { sealed } = waveOf(run.state, wave);
-  const claim = isIsolated(run.state) ? poolOf(run).claim(run.state.run) : undefined;
+  const claimed = claimPlace(run, sealed?.commit);
   run.record({
     type: 'gate.started',
     wave,
     gate: gate.name,
     attempt,
     slot: keeper.slot,
-    ...(claim && { worktree: claim.number }),
+    ...(claimed && { worktree: claimed.claim.number }),
   });
   const start: Start = { wave, gate, attempt, env, keeper };
-  const claimed = claim && sealed && { claim, commit: sealed.commit };
   whenInPlace(run, `prepare:${wave}/${gate.name}`, claimed, (place) =>
     lookUpAndLaunch(run, attempts, start, place),
   );

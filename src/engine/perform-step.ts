@@ -13,10 +13,10 @@ import { writeEvidence } from './evidence.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import {
+  claimPlace,
   leavePlace,
   type Place,
   placeEnvironment,
-  poolOf,
   userPlace,
   whenInPlace,
 } from './places.ts';
@@ -51,7 +51,7 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   const evidence = writeEvidence(run, node, folder);
   if (evidence !== undefined) env['ORCH_EVIDENCE_FILE'] = evidence;
   const { tip } = run.state;
-  const claim = isIsolated(run.state) ? poolOf(run).claim(run.state.run) : undefined;
+  const claimed = claimPlace(run, tip?.commit);
   const start: Start = { node, attempt, script: step.run, env, keeper: attempts.take() };
   run.record({
     type: 'step.started',
@@ -60,9 +60,8 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
     attempt,
     slot: start.keeper.slot,
     ...(name !== undefined && { name }),
-    ...(claim && tip && { base: tip.commit, worktree: claim.number }),
+    ...(claimed && { base: claimed.commit, worktree: claimed.claim.number }),
   });
-  const claimed = claim && tip && { claim, commit: tip.commit };
   whenInPlace(run, `prepare:${node.index}`, claimed, (place) =>
     lookUpAndLaunch(run, attempts, start, place),
   );
@@ -111,9 +110,13 @@ function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: 
     const pin = place.claim && (await pinStep(run, node, attempt, place));
     return () => {
       attempts.giveBack(keeper);
+      // Asked for while it was looked up; there is no process to stop.
+      run.busy.delete(`stop:${node.index}`);
+      const why = pin?.problem;
       run.record({
         ...passed,
         ...(pin && pinnedFields(pin, attemptRef(run.state.run, node.id, attempt))),
+        ...(why && { status: statusOf(why), failure: why, ...retryOf(run, node, why) }),
       });
       leavePlace(run, place.claim?.number);
     };
@@ -180,7 +183,7 @@ function attemptEnded(
   });
   if (node.step.produces.length === 0 && !cacheKey) return run.record(passed());
   run.task(`evidence:${node.index}`, async () => {
-    const missing = await missingFile(userPlace(run), node);
+    const missing = await missingFile([userPlace(run).workTree], node);
     if (missing !== undefined) {
       return () =>
         attemptFailed(run, node, attempt, outcome, {

@@ -50,7 +50,7 @@ async function pinNow(run: LiveRun, place: Place, request: PinRequest): Promise<
   let own: readonly Oid[] = [];
   const commit = await holdComplete(run, request.ref, async (attempt) => {
     own = await ownCommit(place, base, attempt);
-    const snapshot = await snapshotOrMend(run, place, base);
+    const snapshot = await snapshotOrMend(run, place);
     left = await leftOf(run, baseTree, snapshot, before);
     const isUnchanged = snapshot.tree === baseTree && left.refused.length === 0;
     if (own.length === 0 && !request.evenUnchanged && isUnchanged) return undefined;
@@ -96,28 +96,31 @@ interface Left extends Aside {
 }
 
 /**
- * What a job has committed or staged by itself may have been taken by a `git gc --prune=now` beside it.
- * Its files are there all the same, and are what counts.
+ * What a job has staged by itself may have been taken by a `git gc --prune=now` beside it. Its files are
+ * there all the same, and are what counts: then they are held against what the worktree began with.
  */
-async function snapshotOrMend(run: LiveRun, place: Place, base: Oid): Promise<Snapshot> {
+async function snapshotOrMend(run: LiveRun, place: Place): Promise<Snapshot> {
   try {
     return await snapshotOf(run, place);
   } catch (error) {
-    if (!isAboutObjects(error)) throw error;
-    await place.git.updateRefs([{ ref: 'HEAD', to: base }]);
-    run.parts.ports.files.remove(`${place.git.repository.gitDir}/index`);
-    return await snapshotOf(run, place);
+    if (place.index === undefined || !isAboutObjects(error)) throw error;
+    return await snapshotOf(run, place, place.index);
   }
 }
 
-async function snapshotOf(run: LiveRun, { git }: Place): Promise<Snapshot> {
+/** @param from the index that it begins from; by default the worktree's own, which knows files added by force */
+async function snapshotOf(run: LiveRun, { git }: Place, from?: string): Promise<Snapshot> {
   const index = `${git.repository.gitDir}/orch-index`;
-  // Begun anew from the worktree's own index, which knows files added by force.
   run.parts.ports.files.remove(index);
   const { maxFileSizeBytes } = run.state.workflow.checkpoint;
-  // What the user's work tree ignored when the run began stays out, whatever becomes of .gitignore.
-  const ignoredAsIn = run.parts.files.index;
-  return await git.snapshot({ index, exclude: [], maxFileSizeBytes, ignoredAsIn });
+  return await git.snapshot({
+    index,
+    exclude: [],
+    maxFileSizeBytes,
+    // What the user's work tree ignored when the run began stays out, whatever becomes of .gitignore.
+    ignoredAsIn: run.parts.files.index,
+    ...(from !== undefined && { from }),
+  });
 }
 
 async function leftOf(
@@ -144,9 +147,11 @@ function keepAside(run: LiveRun, { root }: Place, folder: string, left: Left): v
   const aside: Aside = { leftOut: left.leftOut, secrets: left.secrets };
   files.makeFolder(folder);
   files.replace(`${folder}/${ASIDE}`, JSON.stringify(aside));
-  for (const path of paths) files.move(`${root}/${path}`, `${folder}/left-out/${path}`);
+  for (const path of paths) files.move(`${root}/${path}`, `${folder}/${ASIDE_FOLDER}/${path}`);
 }
 
+/** Below the attempt's folder. */
+export const ASIDE_FOLDER = 'left-out';
 const ASIDE = 'left-out.json';
 const NOTHING_ASIDE: Aside = { leftOut: [], secrets: [] };
 

@@ -18,6 +18,8 @@ export interface Place {
   readonly workTree: WorkTreePort;
   /** Absent for the user's work tree. */
   readonly claim?: WorktreeClaim;
+  /** Absolute path of the index as it was when the worktree was brought to its commit; absent as `claim` is. */
+  readonly index?: string;
   /** Script that makes a new worktree ready, when that is still to be done. */
   readonly setup?: string;
   /** First of its ports. */
@@ -29,9 +31,10 @@ export function userPlace({ parts }: LiveRun): Place {
   return { root: parts.workTree.root, git: parts.git, workTree: parts.workTree };
 }
 
-export function placeOf({ claim, git, workTree, setup, port }: PreparedWorktree): Place {
+export function placeOf({ claim, git, workTree, index, setup, port }: PreparedWorktree): Place {
   return {
     root: claim.root,
+    index,
     git,
     workTree,
     claim,
@@ -86,6 +89,13 @@ export async function preparePlace(
 export interface ClaimedPlace {
   readonly claim: WorktreeClaim;
   readonly commit: Oid;
+}
+
+/** Where a job that begins on `commit` works: undefined for the user's work tree. */
+export function claimPlace(run: LiveRun, commit: Oid | undefined): ClaimedPlace | undefined {
+  if (!isIsolated(run.state)) return undefined;
+  if (commit === undefined) throw new Error('an isolated job has nothing to begin on');
+  return { claim: poolOf(run).claim(run.state.run), commit };
 }
 
 /**

@@ -13,6 +13,7 @@ import { driveRun } from './drive-run.ts';
 import { JournalWriter } from './journal.ts';
 import { LiveRun, type RunSettings } from './live-run.ts';
 import { clearStaleLocks } from './lock.ts';
+import { pinOpenWork } from './pin-open-work.ts';
 import { openPool } from './places.ts';
 import { readRun } from './read-run.ts';
 import { isRequestLeft } from './requests.ts';
@@ -87,7 +88,7 @@ export async function resumeRun(
       retry_failed: retryFailed,
     });
     await finishRollBack(run);
-    invalidateAfterRollback(run);
+    await invalidateAfterRollback(run);
   }
   if (hasFinished(state)) {
     // Only its rollback was half done.
@@ -119,9 +120,11 @@ function isDone(state: RunState, request: ResumeRequest): boolean {
 }
 
 /** The work tree was taken back before some waves: they are to be done again. */
-function invalidateAfterRollback(run: LiveRun): void {
+async function invalidateAfterRollback(run: LiveRun): Promise<void> {
   const { state } = run;
   const waves = wavesToRedo(state);
+  // Their worktrees are freed then, and whatever lies there would be nowhere else.
+  if (isIsolated(state) && waves.length > 0) await pinOpenWork(run);
   const kept_until = isIsolated(state) ? standingCheckpoint(state)?.upTo : undefined;
   const kept = kept_until === undefined ? {} : { kept_until };
   for (const wave of waves) run.record({ type: 'wave.invalidated', wave, ...kept });

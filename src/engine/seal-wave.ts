@@ -49,9 +49,14 @@ function sealFork(run: LiveRun, { run: other, wave, commit: parent }: ForkPoint)
   run.task('seal:0', async () => {
     const { git } = run.parts;
     const { tree } = await git.readCommit(parent);
+    // Only to have the list of what is ignored now: no later attempt may bring that into a commit.
+    await run.withIndex(() => takeSnapshot(run));
     const message = `orch: ${run.state.workflow.name} wave 0, from wave ${wave} of ${other}`;
-    const commit = await git.commit({ tree, parents: [parent], message });
-    await git.updateRefs([{ ref: sealedRef(run.state.run, 0), to: commit }]);
+    const commit = await holdComplete(run, sealedRef(run.state.run, 0), async () => ({
+      commit: await git.commit({ tree, parents: [parent], message }),
+      known: [parent],
+    }));
+    if (commit === null) throw new Error('a commit was made');
     await beginTip(run, commit);
     return () => run.record({ type: 'wave.sealed', wave: 0, commit, tree, left_out: [] });
   });

@@ -1,17 +1,22 @@
 /** What an attempt left that says whether it has done its work: the files it promised, and what it hands on. */
 import type { PlanNode } from '../plan/plan.ts';
+import type { WorkTreePort } from '../ports/work-tree.ts';
 import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import type { LiveRun } from './live-run.ts';
-import type { Place } from './places.ts';
 import { attemptFolder } from './run-files.ts';
 
 /** The first pattern of `produces` that nothing fits. */
-export async function missingFile(place: Place, node: PlanNode): Promise<string | undefined> {
+/** @param workTrees where what it has made may lie @returns a pattern of `produces` that nothing matches */
+export async function missingFile(
+  workTrees: readonly WorkTreePort[],
+  node: PlanNode,
+): Promise<string | undefined> {
   const { produces } = node.step;
   const without = produces.filter((pattern) => pattern.startsWith('!'));
   for (const pattern of produces) {
     if (without.includes(pattern)) continue;
-    if ((await place.workTree.glob([pattern, ...without])).length === 0) return pattern;
+    const found = await Promise.all(workTrees.map((one) => one.glob([pattern, ...without])));
+    if (found.flat().length === 0) return pattern;
   }
   return undefined;
 }

@@ -44,11 +44,14 @@ export async function untilWhole<T>(
   }
 }
 
+/** How git says that an object is not there; a filter that fails, or a git that was killed, says otherwise. */
+const MISSING =
+  /invalid object|not a valid object|Not a valid (commit|object) name|bad object|missing (blob|tree|commit)|unable to (read|find)|[Cc]ould not (read|parse)|failed to read|no blob|no such commit|is no commit|error building trees|there is no (object|commit)/;
+
 export function isAboutObjects(error: unknown): boolean {
-  return (
-    error instanceof OrchError &&
-    (error.code === 'ORCH_GIT_FAILED' || error.code === 'ORCH_REPOSITORY_DAMAGED')
-  );
+  if (!(error instanceof OrchError)) return false;
+  if (error.code === 'ORCH_REPOSITORY_DAMAGED') return true;
+  return error.code === 'ORCH_GIT_FAILED' && MISSING.test(error.what);
 }
 
 function objectsVanish({ state }: LiveRun): OrchError {

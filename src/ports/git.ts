@@ -47,6 +47,8 @@ export interface LeftOut {
 export interface SnapshotRequest {
   /** Absolute path of the run's private index; made from the user's index when it does not exist. */
   readonly index: string;
+  /** Absolute path of the index that it is made from, in place of the user's. */
+  readonly from?: string;
   /** Paths (files or folders, relative to the top) whose state in the index stays as it is. */
   readonly exclude: readonly string[];
   /** Files not tracked yet that are larger are left out and named. */

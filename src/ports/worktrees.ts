@@ -44,6 +44,8 @@ export interface WorktreeSettings {
  */
 export interface PreparedWorktree {
   readonly claim: WorktreeClaim;
+  /** Absolute path of the index as it was when the worktree was brought to its commit. */
+  readonly index: string;
   readonly git: GitPort;
   readonly workTree: WorkTreePort;
   /** The setup script when it has to run before the next job; absent when what it made is there and still good. */

@@ -71,7 +71,12 @@ async function compareFolders(
     }
     level = next;
   }
-  return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  return changes.sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+}
+
+/** A folder stands where a file of its name with a `/` behind it would. */
+function sortKey({ path, oldMode, newMode }: TreeChange): string {
+  return oldMode === FOLDER_MODE || newMode === FOLDER_MODE ? `${path}/` : path;
 }
 
 /** The tree of a commit, or the tree itself. */

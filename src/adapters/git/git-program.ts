@@ -116,8 +116,8 @@ const STRAY_SIGNALS: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP
 const MAX_TRIES = 5;
 
 /**
- * These hand their objects to the disk and leave the one flush that makes them durable to the
- * `commit-tree` that follows: git's own `core.fsyncMethod=batch`, stretched over several processes.
+ * These hand their objects to the disk and leave the one flush that makes them durable to the commit
+ * that follows, be it written by `commit-tree` or in write-commit.ts: git's own `core.fsyncMethod=batch`, stretched over several processes.
  * On a busy disk each flush saved is 5 to 40 ms, and nothing believes in a tree before its commit.
  */
 const FLUSHED_BY_COMMIT: ReadonlySet<string> = new Set([
@@ -150,8 +150,7 @@ export function createObjectReader(repository: Repository): ObjectReader {
   return new ObjectReader(
     (): GitProcess =>
       spawn('git', [...SETTINGS, 'cat-file', '--batch'], {
-        // Not the work tree: that one may go while this one runs.
-        cwd: repository.commonDir,
+        cwd: repository.worktree,
         env: environmentAt(repository),
         stdio: ['pipe', 'pipe', 'pipe'],
         detached: true,

@@ -39,5 +39,13 @@ export function hasOnlyWatchedEntries(index: string, oidLength: number): true | 
     // One to eight NULs, so that an entry is a multiple of eight bytes.
     at += (nameEnd - at + 8) & ~7;
   }
-  return true;
+  return isSplit(bytes, at) ? undefined : true;
+}
+
+/** A `link` extension: most entries are in another file. */
+function isSplit(bytes: Buffer, end: number): boolean {
+  for (let at = end; at + 8 <= bytes.length; at += 8 + bytes.readUInt32BE(at + 4)) {
+    if (bytes.toString('latin1', at, at + 4) === 'link') return true;
+  }
+  return false;
 }

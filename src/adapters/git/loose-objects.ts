@@ -4,6 +4,7 @@
  * Read here in a tenth of a millisecond; a git process takes fifty times as long to start. Whatever is
  * not found here (packs, alternates, a damaged file) is for the caller to ask of git.
  */
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -86,11 +87,10 @@ function parseLoose(inflated: Buffer, oid: Oid): GitObject | undefined {
   return object.oid === oid ? object : undefined;
 }
 
-let count = 0;
-
 /**
- * Writes one object, durable by the time that a ref which names it is: as git does it, under a temporary
- * name that `git gc` knows for one. One that is there already becomes young again, which keeps it from
+ * Writes one object, durable when this returns, and with it what git processes have handed to the disk
+ * before (FLUSHED_BY_COMMIT in git-program.ts). As git does it, under a temporary name that `git gc` knows
+ * for one. One that is there already becomes young again, which keeps it from
  * a `git gc` that takes what is old.
  */
 export function writeLooseObject(place: Place, { type, content, oid }: GitObject): void {
@@ -139,10 +139,10 @@ function writeNew(path: string, type: ObjectType, content: Buffer): void {
 function writeByRename(path: string, bytes: Buffer): void {
   const folder = dirname(path);
   makeFolder(folder);
-  count += 1;
-  const temporary = join(folder, `tmp_obj_orch-${process.pid}-${count}`);
+  // By chance: process ids repeat in containers that share a repository.
+  const temporary = join(folder, `tmp_obj_orch-${randomBytes(8).toString('hex')}`);
+  const fd = openSync(temporary, 'wx', 0o444);
   try {
-    const fd = openSync(temporary, 'wx', 0o444);
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
       fsyncSync(fd);

@@ -37,7 +37,7 @@ const LOCK_POLL_MS = 50;
 /** Makes the private index and its list of ignored paths when they are not there. */
 export async function preparePrivateIndex(
   context: GitContext,
-  { index, ignoredAsIn }: Pick<SnapshotRequest, 'index' | 'ignoredAsIn'>,
+  { index, ignoredAsIn, from }: Pick<SnapshotRequest, 'index' | 'ignoredAsIn' | 'from'>,
 ): Promise<void> {
   const { repository, soundIndexes } = context;
   if (existsSync(index)) {
@@ -52,8 +52,9 @@ export async function preparePrivateIndex(
     if (ignoredAsIn === undefined && !existsSync(ignoredListOf(index))) {
       replaceFile(ignoredListOf(index), joinNul(await listIgnored(context)));
     }
-    replaceFile(unwatchedListOf(index), joinNul(await listUnwatched(context)));
-    copyIndex(join(repository.gitDir, 'index'), index);
+    const origin = from ?? join(repository.gitDir, 'index');
+    replaceFile(unwatchedListOf(index), joinNul(await listUnwatched(context, origin)));
+    copyIndex(origin, index);
   } catch (cause) {
     throw explainFileFailure('cannot make the private index', repository.gitDir, cause);
   }
@@ -149,10 +150,9 @@ async function listIgnored(context: GitContext): Promise<BytePath[]> {
 const unwatchedListOf = (index: string): string => `${index}.unwatched`;
 
 /** As `ls-files -v` prints them: `h path` is assumed unchanged, `S path` not in the work tree, `s` both. */
-async function listUnwatched(context: GitContext): Promise<string[]> {
-  const { repository, oidLength } = context;
-  if (hasOnlyWatchedEntries(join(repository.gitDir, 'index'), oidLength)) return [];
-  const { stdout } = await runGit(context, { args: ['ls-files', '-v', '-z'] });
+async function listUnwatched(context: GitContext, index: string): Promise<string[]> {
+  if (hasOnlyWatchedEntries(index, context.oidLength)) return [];
+  const { stdout } = await runGit(context, { args: ['ls-files', '-v', '-z'], index });
   return splitNul(stdout).filter((line) => /^[a-zS] /.test(line));
 }
 

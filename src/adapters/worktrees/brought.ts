@@ -52,6 +52,18 @@ export function identifyFolder(root: string): string {
 
 /** @returns undefined when nothing is known that could be relied on, or `root` is another folder */
 export function readBrought(gitDir: string, root: string): Brought | undefined {
+  const stored = readAnyBrought(gitDir);
+  const isSame =
+    stored?.index === describeIndex(gitDir) && stored.identity === identifyFolder(root);
+  return isSame ? stored : undefined;
+}
+
+interface StoredBrought extends Brought {
+  readonly index: string;
+}
+
+/** What was written last: enough to know what for, and not to know which files are as they were. */
+export function readAnyBrought(gitDir: string): StoredBrought | undefined {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(pathIn(gitDir), 'utf8'));
@@ -60,12 +72,10 @@ export function readBrought(gitDir: string, root: string): Brought | undefined {
     throw error;
   }
   if (!shape(value)) return undefined;
-  const stored = value as Omit<Brought, 'folders'> & {
-    readonly index: string;
+  const stored = value as Omit<StoredBrought, 'folders'> & {
     readonly folders: readonly [BytePath, string][];
   };
-  const isSame = stored.index === describeIndex(gitDir) && stored.identity === identifyFolder(root);
-  return isSame ? { ...stored, folders: new Map(stored.folders) } : undefined;
+  return { ...stored, folders: new Map(stored.folders) };
 }
 
 export function writeBrought(gitDir: string, brought: Brought): void {

@@ -25,6 +25,13 @@ export function findGitDir(commonDir: string, root: string): string | undefined 
     });
 }
 
+/** Whether the folder is the one that git's record is about, and not another that took its place. */
+export function isLinked(root: string, gitDir: string): boolean {
+  const link = isRealFolder(root) ? readIfThere(join(root, '.git')) : undefined;
+  const target = /^gitdir: (.+)\n?$/.exec(link ?? '')?.[1];
+  return target !== undefined && resolve(root, target) === gitDir;
+}
+
 /** Whether there is a real folder, and not a link to one, at a path. */
 export function isRealFolder(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;

@@ -11,12 +11,19 @@ import type { ObjectMemory } from '../git/object-memory.ts';
 import type { ObjectReader } from '../git/object-reader.ts';
 import { createWorkTree } from '../work-tree.ts';
 import { bringToCommit } from './bring-to-commit.ts';
-import { type Brought, identifyFolder, readBrought, writeBrought } from './brought.ts';
+import {
+  type Brought,
+  identifyFolder,
+  indexOf,
+  readAnyBrought,
+  readBrought,
+  writeBrought,
+} from './brought.ts';
 import { stopOrphanedGit } from './call-git.ts';
 import { rememberSettings } from './clear-state.ts';
 import { keepPaths } from './delete-others.ts';
 import { copyIncluded, findIncluded, withoutTracked } from './include-files.ts';
-import { addWorktree, deleteFolder, findGitDir } from './make-worktree.ts';
+import { addWorktree, deleteFolder, findGitDir, isLinked } from './make-worktree.ts';
 import { whileMaking } from './making-lock.ts';
 import { firstPort, type PoolPlace } from './pool-place.ts';
 import type { Records } from './records.ts';
@@ -154,7 +161,9 @@ async function settleSetup(
 /** @see WorktreePool.open */
 export function openPrepared(world: PoolWorld, claim: WorktreeClaim): PreparedWorktree | undefined {
   const gitDir = findGitDir(world.user.commonDir, claim.root);
-  const brought = gitDir === undefined ? undefined : readBrought(gitDir, claim.root);
+  // A worktree that was restored with its cache, or moved with its disk, is still the one of this claim.
+  const brought =
+    gitDir !== undefined && isLinked(claim.root, gitDir) ? readAnyBrought(gitDir) : undefined;
   // What lies there may be the work of the last one who had it: then nothing was prepared for this claim.
   const claimedAtMs = world.records.claim(claim.number)?.claimedAtMs;
   if (brought === undefined || brought.claimedAtMs !== claimedAtMs) return undefined;
@@ -173,6 +182,7 @@ function prepared(
   const isSetUp = records.record(claim.number)?.setup?.made != null;
   return {
     claim,
+    index: indexOf(context.repository.gitDir),
     git: createGitCli(context),
     workTree: createWorkTree(claim.root),
     ...(settings.setup === undefined || isSetUp ? {} : { setup: settings.setup.run }),

@@ -19,7 +19,7 @@ import { ObjectMemory } from '../git/object-memory.ts';
 import { readBrought } from './brought.ts';
 import { inWordsOfPool } from './call-git.ts';
 import { sizeOnDisk } from './disk-size.ts';
-import { findGitDir, isRealFolder } from './make-worktree.ts';
+import { findGitDir, isRealFolder, lockReason } from './make-worktree.ts';
 import { poolPlace, rootOf } from './pool-place.ts';
 import { openPrepared, type PoolWorld, prepareWorktree } from './prepare-worktree.ts';
 import { openRecords } from './records.ts';
@@ -125,12 +125,14 @@ export function openWorktreePool(
  * Free worktrees, those that are there and were used last first; then numbers that nobody has used.
  * What lies below another root than today's is left to `remove`.
  */
-function* candidates({ place, records }: PoolWorld): Generator<number> {
+function* candidates({ place, records, user }: PoolWorld): Generator<number> {
   const taken = records.numbers();
   const free = taken.flatMap((number) => {
     const stored = records.record(number);
     const isOurs = stored?.root === rootOf(place, number);
     if (stored === undefined || !isOurs || records.claim(number) !== undefined) return [];
+    // `git worktree lock`: somebody works there, or looks.
+    if (lockReason(user.commonDir, stored.root) !== undefined) return [];
     return [{ number, usedAtMs: stored.usedAtMs, exists: isRealFolder(stored.root) }];
   });
   free.sort((a, b) => Number(b.exists) - Number(a.exists) || b.usedAtMs - a.usedAtMs);

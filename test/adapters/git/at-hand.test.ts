@@ -1,7 +1,16 @@
 /** What orch reads and writes of git's objects without a git process, held to what git itself says. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +18,7 @@ import { compareTrees } from '../../../src/adapters/git/compare-trees.ts';
 import { discoverRepository } from '../../../src/adapters/git/discover-repository.ts';
 import { createGitCli } from '../../../src/adapters/git/git-cli.ts';
 import type { GitContext } from '../../../src/adapters/git/git-program.ts';
+import { hasOnlyWatchedEntries } from '../../../src/adapters/git/index-flags.ts';
 import { readLooseRef } from '../../../src/adapters/git/loose-refs.ts';
 import { makeRepository, type TestRepository } from '../../rig/repository.ts';
 
@@ -251,5 +261,120 @@ describe('refs', () => {
     rmSync(repository.path(`.git/objects/${head.slice(0, 2)}/${head.slice(2)}`));
     const port = createGitCli(await discoverRepository(repository.top));
     expect(await port.resolve('refs/heads/main')).toBeNull();
+  });
+});
+
+describe('entries that git was told not to look at', () => {
+  const flagged = (repository: TestRepository) =>
+    repository
+      .git('ls-files', '-v')
+      .split('\n')
+      .some((line) => !line.startsWith('H '));
+
+  test.for<{
+    name: string;
+    options?: string[];
+    mayAsk?: true;
+    prepare: (repository: TestRepository) => void;
+  }>([
+    { name: 'none', prepare: () => {} },
+    { name: 'none, sha256', options: ['--object-format=sha256'], prepare: () => {} },
+    {
+      name: 'none, though something is staged to be added',
+      mayAsk: true,
+      prepare: (repository) => {
+        repository.write('later', 'x');
+        repository.git('add', '-N', 'later');
+      },
+    },
+    {
+      name: 'one assumed unchanged',
+      prepare: (repository) => void repository.git('update-index', '--assume-unchanged', 'b/c'),
+    },
+    {
+      name: 'one not in the work tree',
+      prepare: (repository) => void repository.git('update-index', '--skip-worktree', 'a'),
+    },
+    {
+      name: 'one in the other half of a split index',
+      prepare(repository) {
+        repository.git('update-index', '--assume-unchanged', 'a');
+        repository.git('update-index', '--split-index');
+        repository.write('new', 'x');
+        repository.git('add', 'new');
+      },
+    },
+    {
+      name: 'one in an index with compressed paths',
+      prepare(repository) {
+        repository.git('update-index', '--assume-unchanged', 'a');
+        repository.git('update-index', '--index-version', '4');
+      },
+    },
+  ])('$name', ({ options = [], mayAsk, prepare }) => {
+    using repository = makeRepository({ init: options });
+    for (const path of [
+      'a',
+      'b/c',
+      'name of eight or more',
+      `${'x'.repeat(200)}/${'y'.repeat(200)}`,
+    ])
+      repository.write(path, path);
+    repository.commitAll('first');
+    prepare(repository);
+    const oidLength = repository.git('rev-parse', 'HEAD').length;
+    const hasNone = hasOnlyWatchedEntries(repository.path('.git/index'), oidLength);
+    // It may leave the answer to git, and must never say that there is none where there is one.
+    if (flagged(repository)) expect(hasNone).toBeUndefined();
+    else if (hasNone === undefined) expect(mayAsk).toBe(true);
+  });
+});
+
+describe('the one git that reads objects', () => {
+  test('answers many at once, large ones too, and says what is not there', async () => {
+    using repository = makeRepository();
+    repository.write('small', 'small');
+    repository.write('empty', '');
+    repository.write('large', Buffer.alloc(3_000_000, 'large'));
+    repository.commitAll('first');
+    const { reader } = await discoverRepository(repository.top);
+    const [small, empty, large] = ['small', 'empty', 'large'].map((path) =>
+      repository.git('rev-parse', `HEAD:${path}`),
+    );
+    const wanted = [small, '1'.repeat(40), large, empty, small];
+    const found = await Promise.all(wanted.map((oid) => reader.ask(oid ?? '')));
+    expect(found.map((one) => one?.content.length)).toEqual([5, undefined, 3_000_000, 0, 5]);
+    expect(found[0]).toEqual({ type: 'blob', content: Buffer.from('small') });
+  });
+
+  test('is started again when it was killed, and ends when nobody asks', async () => {
+    using repository = makeRepository();
+    repository.write('small', 'small');
+    const head = repository.commitAll('first');
+    const { reader } = await discoverRepository(repository.top);
+    const children = () =>
+      readdirSync('/proc')
+        .filter((name) => /^\d+$/.test(name))
+        .filter((pid) => {
+          try {
+            return (
+              readlinkSync(`/proc/${pid}/cwd`) === repository.top &&
+              readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('cat-file')
+            );
+          } catch {
+            return false; // It has ended meanwhile.
+          }
+        })
+        .map(Number);
+    expect((await reader.ask(head))?.type).toBe('commit');
+    const [pid = 0] = children();
+    expect(pid).toBeGreaterThan(0);
+    process.kill(pid, 'SIGSTOP');
+    const lost = reader.ask(head);
+    process.kill(pid, 'SIGKILL');
+    await expect(lost).rejects.toThrow('SIGKILL');
+    expect((await reader.ask(head))?.type).toBe('commit');
+    await expect.poll(children, { timeout: 10_000 }).toEqual([]);
+    expect((await reader.ask(head))?.type).toBe('commit');
   });
 });
