@@ -44,14 +44,13 @@ export async function untilWhole<T>(
   }
 }
 
-/** How git says that an object is not there; a filter that fails, or a git that was killed, says otherwise. */
-const MISSING =
-  /invalid object|not a valid object|Not a valid (commit|object) name|bad object|missing (blob|tree|commit)|unable to (read|find)|[Cc]ould not (read|parse)|failed to read|no blob|no such commit|is no commit|error building trees|there is no (object|commit)/;
+/** What git says of other things than its objects, and would say again. */
+const OTHERWISE = /external filter|clean filter|ended by SIG/;
 
 export function isAboutObjects(error: unknown): boolean {
   if (!(error instanceof OrchError)) return false;
   if (error.code === 'ORCH_REPOSITORY_DAMAGED') return true;
-  return error.code === 'ORCH_GIT_FAILED' && MISSING.test(error.what);
+  return error.code === 'ORCH_GIT_FAILED' && !OTHERWISE.test(error.what);
 }
 
 function objectsVanish({ state }: LiveRun): OrchError {
