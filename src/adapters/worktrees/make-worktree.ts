@@ -37,12 +37,32 @@ export function isRealFolder(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** Of somebody who prunes all the time, one try in many may be taken away. */
+const TRIES = 5;
+
 /**
  * `git worktree add` with no file checked out yet, in place of whatever is at `root`. The caller holds
- * the lock of making, and has deleted the folder.
+ * the lock of making, and has deleted the folder. A `git worktree prune` beside us may remove what git has
+ * just begun and not locked yet, so that is tried again.
  * @param context of the user's work tree, whose sparse patterns the new one gets
  */
 export async function addWorktree(context: GitContext, root: string, commit: Oid): Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await addOnce(context, root, commit);
+    } catch (error) {
+      if (tries === TRIES || !isTakenAway(error)) throw error;
+      await deleteFolder(root);
+    }
+  }
+}
+
+function isTakenAway(error: unknown): boolean {
+  if (!(error instanceof OrchError)) return false;
+  return error.code === 'ORCH_WORKTREE_FAILED' || /No such file or directory/.test(error.what);
+}
+
+async function addOnce(context: GitContext, root: string, commit: Oid): Promise<string> {
   const { commonDir } = context.repository;
   await deleteGitDir(commonDir, root);
   crashPoint('worktree add:before');
