@@ -29,7 +29,7 @@ const { createContext } = require('istanbul-lib-report');
 const reports = require('istanbul-reports');
 
 /** Per cent of src/ that the tests must run; 95 and 90 before a release. */
-const LEAST = { lines: 90, branches: 80 };
+const LEAST = { lines: 90, branches: 85 };
 
 /** @typedef {{ start: { line: number, column: number }, end: { line: number, column: number } }} Place */
 /** @typedef {{ url: string, functions: object[] }} ScriptCov one file's counts, as V8 gives them */

@@ -133,8 +133,8 @@ export function workTreeListing(repository: TestRepository): string {
 }
 
 /**
- * Places that a command passes, as `name#n`; it is carried out on the way. Of each name the first, the
- * middle and the last; all of them with ORCH_LONG_TESTS.
+ * Places that a command passes, as `name#n`; it is carried out on the way. Of each name the first and the
+ * last; all of them with ORCH_LONG_TESTS.
  */
 export async function placesOf(
   history: Pick<History, 'repository' | 'orch'>,
@@ -150,7 +150,7 @@ export async function placesOf(
     byName.set(name, [...(byName.get(name) ?? []), place]);
   }
   return [...byName.values()].flatMap((places) => {
-    const chosen = [0, places.length >> 1, places.length - 1].map((index) => places[index]);
+    const chosen = [places[0], places.at(-1)];
     return [...new Set(chosen)].filter((place) => place !== undefined);
   });
 }
