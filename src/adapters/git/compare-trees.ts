@@ -3,11 +3,11 @@
  * changes this is quicker than a process; where very many do, `git diff-tree` is. Both say the same, in the
  * same order.
  */
+import { oid as isOid } from '../../base/shape.ts';
 import type { Oid } from '../../ports/git.ts';
 import { type BytePath, splitNul } from './byte-paths.ts';
-import { parseCommit } from './commit-object.ts';
 import { type GitContext, runGit } from './git-program.ts';
-import { readObjects } from './read-objects.ts';
+import { readObjects, treeOf } from './read-objects.ts';
 import { parseTree, type TreeChange, type TreeItem, type TreeItems } from './tree-edit.ts';
 
 export const FOLDER_MODE = '040000';
@@ -28,10 +28,6 @@ export async function compareTrees(
   // A name that is no id may mean something else tomorrow.
   if (isOid(from) && isOid(to)) context.memory.keepComparison(from, to, changes);
   return changes;
-}
-
-function isOid(revision: string): boolean {
-  return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(revision);
 }
 
 /** @returns undefined when too many folders differ */
@@ -77,12 +73,6 @@ async function compareFolders(
 /** A folder stands where a file of its name with a `/` behind it would. */
 function sortKey({ path, oldMode, newMode }: TreeChange): string {
   return oldMode === FOLDER_MODE || newMode === FOLDER_MODE ? `${path}/` : path;
-}
-
-/** The tree of a commit, or the tree itself. */
-async function treeOf(context: GitContext, oid: Oid): Promise<Oid> {
-  const object = (await readObjects(context, [oid])).get(oid);
-  return object?.type === 'commit' ? parseCommit(oid, object.content).tree : oid;
 }
 
 /** One folder on both sides; undefined where it is not. */

@@ -8,7 +8,7 @@ import type { Oid } from '../../ports/git.ts';
 import type { BytePath } from './byte-paths.ts';
 import type { GitContext } from './git-program.ts';
 import { readObjects } from './read-objects.ts';
-import { parseTree } from './tree-edit.ts';
+import { FOLDER_ITEM_MODE, parseTree } from './tree-edit.ts';
 
 /** Content by path. */
 export type AttributeFiles = ReadonlyMap<BytePath, Uint8Array>;
@@ -66,7 +66,7 @@ async function readFolders(
       for (const [name, { mode, oid }] of parseTree(content, context.oidLength)) {
         // Symbolic links do not count for git either.
         if (name === '.gitattributes' && mode.startsWith('100')) folder.attributes = oid;
-        if (mode !== '40000' || !isSafeName(name)) continue;
+        if (mode !== FOLDER_ITEM_MODE || !isSafeName(name)) continue;
         const known = before?.folders.get(name);
         const below = known?.oid === oid ? known : { oid, folders: new Map() };
         folder.folders.set(name, below);

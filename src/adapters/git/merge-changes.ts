@@ -8,30 +8,27 @@
 import { OrchError } from '../../base/errors.ts';
 import type { MergeRequest, MergeResult, Oid } from '../../ports/git.ts';
 import { type BytePath, splitNul, toText } from './byte-paths.ts';
-import { parseCommit } from './commit-object.ts';
 import { type GitContext, runGit } from './git-program.ts';
 import { createAttributeReader } from './merge-attributes.ts';
 import { type MergeOutput, parseMergeOutput } from './merge-output.ts';
 import { type MergedTrees, type MergePlace, makeMergePlace } from './merge-place.ts';
 import { planSettlement } from './plan-settlement.ts';
 import { diffTreesBytes } from './read-history.ts';
-import { readObjects } from './read-objects.ts';
-import type { GitObject } from './tree-edit.ts';
+import { treeOf } from './read-objects.ts';
 import { writeEditedTree } from './write-objects.ts';
-
-const MAX_KNOWN_TREES = 1_000;
 
 type Favor = NonNullable<MergeRequest['favor']>;
 
 /** Merges for one repository; remembers the attributes of the last `ours`. @see GitPort.mergeChanges */
 export function createMerger(context: GitContext): (request: MergeRequest) => Promise<MergeResult> {
-  const readTrees = createTreeReader(context);
   const readAttributes = createAttributeReader(context);
   return async (request) => {
-    const trees = await readTrees(request);
-    const { base, ours, theirs } = trees;
+    const base = await treeOf(context, request.base);
+    const ours = await treeOf(context, request.ours);
+    const theirs = await treeOf(context, request.theirs);
     if (theirs === base || theirs === ours) return cleanResult(ours);
     if (ours === base) return cleanResult(theirs);
+    const trees = { base, ours, theirs };
     using place = makeMergePlace(context, trees, await readAttributes(ours));
     const output = await runMerge(context, place);
     if (output.conflicts.length === 0) return cleanResult(output.tree);
@@ -52,26 +49,6 @@ export function createMerger(context: GitContext): (request: MergeRequest) => Pr
 
 function cleanResult(tree: Oid): MergeResult {
   return { tree, conflicts: [], isOpen: false };
-}
-
-/** The trees of commits and of trees; steps that begin together have one base, which is read once. */
-function createTreeReader(context: GitContext): (request: MergeRequest) => Promise<MergedTrees> {
-  const known = new Map<Oid, Oid>();
-  return async ({ base, ours, theirs }) => {
-    if (known.size > MAX_KNOWN_TREES) known.clear();
-    const unknown = [base, ours, theirs].filter((oid) => !known.has(oid));
-    for (const object of (await readObjects(context, unknown)).values()) {
-      known.set(object.oid, treeOf(object));
-    }
-    const [of = '', to = '', from = ''] = [base, ours, theirs].map((oid) => known.get(oid));
-    return { base: of, ours: to, theirs: from };
-  };
-}
-
-function treeOf({ type, oid, content }: GitObject): Oid {
-  if (type === 'tree') return oid;
-  if (type === 'commit') return parseCommit(oid, content).tree;
-  throw new OrchError('ORCH_GIT_FAILED', `${oid} is no commit and no tree`, { fix: 'git fsck' });
 }
 
 /** Exit code 1 says conflicts. */

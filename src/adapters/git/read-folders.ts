@@ -1,12 +1,9 @@
 /** What folders of a commit hold, read tree by tree from its top. */
 import type { Oid } from '../../ports/git.ts';
 import type { BytePath } from './byte-paths.ts';
-import { parseCommit } from './commit-object.ts';
 import type { GitContext } from './git-program.ts';
-import { readObjects } from './read-objects.ts';
-import { parseTree, type TreeItems } from './tree-edit.ts';
-
-const FOLDER_ITEM_MODE = '40000';
+import { readObjects, treeOf } from './read-objects.ts';
+import { FOLDER_ITEM_MODE, parseTree, type TreeItems } from './tree-edit.ts';
 
 /**
  * @param of a commit or a tree @param folders '' is its top
@@ -32,18 +29,16 @@ async function readFolder(
   of: Oid,
   folder: BytePath,
 ): Promise<TreeItems | undefined> {
-  let items = await readItems(context, of);
+  let items = await readItems(context, await treeOf(context, of));
   for (const name of folder === '' ? [] : folder.split('/')) {
-    const item = items?.get(name);
+    const item = items.get(name);
     if (item?.mode !== FOLDER_ITEM_MODE) return undefined;
     items = await readItems(context, item.oid);
   }
   return items;
 }
 
-async function readItems(context: GitContext, oid: Oid): Promise<TreeItems | undefined> {
-  const object = (await readObjects(context, [oid])).get(oid);
-  if (object?.type === 'commit')
-    return await readItems(context, parseCommit(oid, object.content).tree);
-  return object?.type === 'tree' ? parseTree(object.content, context.oidLength) : undefined;
+async function readItems(context: GitContext, tree: Oid): Promise<TreeItems> {
+  const content = (await readObjects(context, [tree])).get(tree)?.content ?? Buffer.of();
+  return parseTree(content, context.oidLength);
 }

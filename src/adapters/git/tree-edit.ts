@@ -34,7 +34,8 @@ export interface TreeChange {
   readonly newOid: Oid;
 }
 
-const FOLDER_MODE = '40000';
+/** Of a folder, as it stands in a tree object. */
+export const FOLDER_ITEM_MODE = '40000';
 const FILE_MODE = '100644';
 
 /** @param oidLength 40 for sha1, 64 for sha256 */
@@ -64,7 +65,7 @@ export function parseTree(content: Buffer, oidLength: number): TreeItems {
 /** Sorted as git wants it: by bytes, a folder as if its name ended in `/`. */
 export function formatTree(items: TreeItems): Buffer {
   const sortKey = ([name, item]: readonly [string, TreeItem]) =>
-    item.mode === FOLDER_MODE ? `${name}/` : name;
+    item.mode === FOLDER_ITEM_MODE ? `${name}/` : name;
   const sorted = [...items].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   return Buffer.concat(
     sorted.flatMap(([name, { mode, oid }]) => [
@@ -150,7 +151,7 @@ export function editTree(
       if (below.size === 0) continue;
       const tree = makeObject('tree', formatTree(below), oidLength);
       trees.push(tree);
-      items.set(name, { mode: FOLDER_MODE, oid: tree.oid });
+      items.set(name, { mode: FOLDER_ITEM_MODE, oid: tree.oid });
     }
     return items;
   };
