@@ -3,7 +3,6 @@
  * work tree.
  */
 import { dirname } from 'node:path';
-import { OrchError } from '../base/errors.ts';
 import type { Oid } from '../base/ids.ts';
 import { choosePathsToWrite } from '../checkpoint/accept.ts';
 import { gitBusy, recordsInTheWay } from '../checkpoint/accept-refusals.ts';
@@ -13,6 +12,7 @@ import { isIsolated } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
 import { originOf } from './origin-of-run.ts';
 import { keptOut } from './seal-wave.ts';
+import { vanishedBeforeChange } from './vanished.ts';
 
 /** What wave 0 holds more than the commit that the run began on. */
 export async function findUncommitted(run: LiveRun, head: Oid | null): Promise<string[]> {
@@ -132,11 +132,7 @@ export async function pin(
   await git.updateRefs([{ ref, to: index }]);
   if (await git.isComplete(index, trees.head === null ? [] : [trees.head])) return index;
   await git.updateRefs([{ ref, to: null, from: index }]);
-  throw new OrchError(
-    'ORCH_SNAPSHOT_INCOMPLETE',
-    'objects vanish from the repository as they are written; nothing was changed',
-    { fix: 'stop the `git gc` or `git prune` that runs beside orch, then try again' },
-  );
+  throw vanishedBeforeChange();
 }
 
 /** The tree that `pin` was given as `workTree`, from the commit it made; null for any other commit. */

@@ -14,6 +14,7 @@ import type { GitPort, MergeResult } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import { freeRescueRef } from './rescue-ref.ts';
 import { withoutPaths } from './scan-secrets.ts';
+import { vanishedBeforeChange } from './vanished.ts';
 import { lockWorkTree } from './work-tree-lock.ts';
 
 export interface SalvageApply {
@@ -166,11 +167,7 @@ async function pinBefore(
   const ref = await freeRescueRef(ports, git, run);
   await git.updateRefs([{ ref, to: pin, from: null }]);
   if (await git.isComplete(pin, parents)) return ref;
-  throw new OrchError(
-    'ORCH_SNAPSHOT_INCOMPLETE',
-    'objects vanish from the repository as they are written; nothing was changed',
-    { fix: 'stop the `git gc` or `git prune` that runs beside orch, then try again' },
-  );
+  throw vanishedBeforeChange();
 }
 
 function inTheWay({ run, name }: SalvageApply, paths: readonly string[]): OrchError {

@@ -5,7 +5,6 @@ import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
 import type { LiveRun } from './live-run.ts';
 import { attemptFolder } from './run-files.ts';
 
-/** The first pattern of `produces` that nothing fits. */
 /** @param workTrees where what it has made may lie @returns a pattern of `produces` that nothing matches */
 export async function missingFile(
   workTrees: readonly WorkTreePort[],

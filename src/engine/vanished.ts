@@ -62,3 +62,12 @@ function objectsVanish({ state }: LiveRun): OrchError {
     },
   );
 }
+
+/** As objectsVanish, before anything was changed for the sake of which they were written. */
+export function vanishedBeforeChange(): OrchError {
+  return new OrchError(
+    'ORCH_SNAPSHOT_INCOMPLETE',
+    'objects vanish from the repository as they are written; nothing was changed',
+    { fix: 'stop the `git gc` or `git prune` that runs beside orch, then try again' },
+  );
+}

@@ -37,25 +37,17 @@ type Content = Uint8Array | string | Iterable<Uint8Array>;
  */
 export function replaceFile(path: string, bytes: Content): void {
   const mode = statSync(path, { throwIfNoEntry: false })?.mode;
-  const temporary = writeTemporary(dirname(path), bytes, mode);
-  try {
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  renameTemporary(writeTemporary(dirname(path), bytes, { mode, isSynced: true }), path);
   syncFolder(dirname(path));
 }
 
 /** As replaceFile without any sync: after a power cut the old file, the new one, or an empty one. */
 export function replaceUnsynced(path: string, bytes: Content): void {
-  const { path: temporary, fd } = openTemporary(dirname(path));
+  renameTemporary(writeTemporary(dirname(path), bytes, { isSynced: false }), path);
+}
+
+function renameTemporary(temporary: string, path: string): void {
   try {
-    try {
-      for (const part of partsOf(bytes)) writeFully(fd, part);
-    } finally {
-      closeSync(fd);
-    }
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -69,7 +61,7 @@ export function replaceUnsynced(path: string, bytes: Content): void {
  * @returns false, and nothing changed, when the path is taken
  */
 export function createFile(path: string, bytes: Uint8Array | string): boolean {
-  const temporary = writeTemporary(dirname(path), bytes, undefined);
+  const temporary = writeTemporary(dirname(path), bytes, { isSynced: true });
   try {
     linkSync(temporary, path);
   } catch (error) {
@@ -103,12 +95,16 @@ export function writeFully(fd: number, bytes: Uint8Array): void {
 
 let temporaryCount = 0;
 
-function writeTemporary(folder: string, bytes: Content, mode: number | undefined): string {
+function writeTemporary(
+  folder: string,
+  bytes: Content,
+  { mode, isSynced }: { readonly mode?: number | undefined; readonly isSynced: boolean },
+): string {
   const { path, fd } = openTemporary(folder);
   try {
     if (mode !== undefined) fchmodSync(fd, mode & 0o7777);
     for (const part of partsOf(bytes)) writeFully(fd, part);
-    fsyncSync(fd);
+    if (isSynced) fsyncSync(fd);
   } catch (error) {
     rmSync(path, { force: true });
     throw error;

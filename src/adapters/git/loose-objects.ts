@@ -15,13 +15,13 @@ import {
   rmSync,
   statSync,
   utimesSync,
-  writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { deflateSync, inflateSync, constants as zlibConstants } from 'node:zlib';
 import { hasErrno } from '../../base/errors.ts';
 import type { Oid, Repository } from '../../ports/git.ts';
 import { crashPoint } from '../crash-point.ts';
+import { writeFully } from '../files/durable.ts';
 import { explainFileFailure } from './git-failure.ts';
 import { makeFolder } from './make-folder.ts';
 import { type GitObject, makeObject, type ObjectType } from './tree-edit.ts';
@@ -88,10 +88,11 @@ function parseLoose(inflated: Buffer, oid: Oid): GitObject | undefined {
 }
 
 /**
- * Writes one object, durable when this returns, and with it what git processes have handed to the disk
- * before (FLUSHED_BY_COMMIT in git-program.ts). As git does it, under a temporary name that `git gc` knows
- * for one. One that is there already becomes young again, which keeps it from
- * a `git gc` that takes what is old.
+ * Writes one object as git does it: under a temporary name that `git gc` knows for one, and on disk when
+ * this returns, with what git processes have handed to the disk before (FLUSHED_BY_COMMIT in
+ * git-program.ts). Its name is on disk when that of the ref is which names it. One that is there already
+ * becomes young again, which keeps it from a `git gc` that takes what is old.
+ * @throws OrchError ORCH_DISK_FULL, ORCH_GIT_READ_ONLY; else the system's own error
  */
 export function writeLooseObject(place: Place, { type, content, oid }: GitObject): void {
   const path = looseObjectPath(place, oid);
@@ -144,7 +145,7 @@ function writeByRename(path: string, bytes: Buffer): void {
   const fd = openSync(temporary, 'wx', 0o444);
   try {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+      writeFully(fd, bytes);
       fsyncSync(fd);
     } finally {
       closeSync(fd);

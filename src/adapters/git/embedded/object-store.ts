@@ -3,10 +3,12 @@
  * because isomorphic-git neither syncs what it writes nor writes it under a temporary name first.
  */
 import { promises } from 'node:fs';
+import { dirname } from 'node:path';
 import { OrchError } from '../../../base/errors.ts';
 import type { Commit, Oid } from '../../../ports/git.ts';
+import { syncFolder } from '../../files/durable.ts';
 import { parseCommit } from '../commit-object.ts';
-import { writeLooseObject } from '../loose-objects.ts';
+import { looseObjectPath, writeLooseObject } from '../loose-objects.ts';
 import {
   type GitObject,
   makeObject,
@@ -85,12 +87,19 @@ export async function openObjectStore(gitDir: string): Promise<ObjectStore> {
         throw error;
       }
     },
-    write: (object) => writeLooseObject({ commonDir: gitDir }, object),
+    write: (object) => writeDurable(gitDir, object),
     writeNew(type, content) {
       const object = makeObject(type, content, OID_LENGTH);
-      writeLooseObject({ commonDir: gitDir }, object);
+      writeDurable(gitDir, object);
       return object.oid;
     },
   };
   return store;
+}
+
+/** With its name: the refs that are written here vouch for no other folder, as git's own may. */
+function writeDurable(gitDir: string, object: GitObject): void {
+  const place = { commonDir: gitDir };
+  writeLooseObject(place, object);
+  syncFolder(dirname(looseObjectPath(place, object.oid)));
 }
