@@ -3,14 +3,11 @@
  * down: from the first start to the last merge, against the list schedule that knows no waves. What lies
  * between is what worktrees, pins, merges, gates and checkpoints cost.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { makePlan } from '../src/plan/make-plan.ts';
 import type { Workflow } from '../src/workflow/workflow.ts';
 import { readTraces, TRACES_FOLDER, withoutWaves } from '../test/plan/traces.ts';
-import { type BenchRow, report, rowOf } from './harness.ts';
+import { report, rowOf } from './harness.ts';
+import { makeIsolatedBench } from './rig/isolated-run.ts';
 
 const AT_ONCE = 8;
 /** Larger ones would keep two cores busy with what orch does around the sleepers. */
@@ -19,29 +16,6 @@ const MOST_STEPS = 150;
 const TARGET_MS = 60_000;
 const BUDGET = 1.05;
 const FILES = 1_000;
-
-Object.assign(process.env, { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
-const folder = realpathSync(mkdtempSync(join(tmpdir(), 'orch-bench-')));
-const top = join(folder, 'repository');
-const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache') };
-
-function git(...args: string[]): void {
-  const result = spawnSync('git', args, { cwd: top });
-  if (result.status !== 0) throw new Error(`git ${args.join(' ')}: ${result.stderr}`);
-}
-
-function makeRepository(): void {
-  mkdirSync(join(top, '.orch/workflows'), { recursive: true });
-  git('init', '-q', '-b', 'main');
-  git('config', 'user.name', 'Bench');
-  git('config', 'user.email', 'bench@example.org');
-  for (let file = 0; file < FILES; file += 1) {
-    mkdirSync(join(top, `d${file % 10}`), { recursive: true });
-    writeFileSync(join(top, `d${file % 10}/f${file}.ts`), `file ${file}\n`);
-  }
-  git('add', '-A');
-  git('commit', '-qm', 'base');
-}
 
 /** As long as it takes for the list schedule of all of it to come to TARGET_MS. */
 function scaled(workflow: Workflow): { readonly steps: Workflow; readonly makespanMs: number } {
@@ -65,35 +39,16 @@ function textOf({ steps }: Workflow): string {
   return [...head, ...lines, ''].join('\n');
 }
 
-/** Milliseconds from the first start to the last merge. */
-function runOrch(name: string): number {
-  const args = ['bin/orch.js', '-C', top, 'run', name, '--json'];
-  const options = { env, encoding: 'utf8', maxBuffer: 1 << 28 } as const;
-  const { stdout, stderr, status } = spawnSync(process.execPath, args, options);
-  if (status !== 0)
-    throw new Error(`orch run ${name} ended with ${status}: ${stderr}${stdout.slice(-500)}`);
-  const events = stdout
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; at: string });
-  const first = events.find(({ type }) => type === 'step.started');
-  const last = events.findLast(({ type }) => type === 'merge.finished');
-  return Date.parse(last?.at ?? '') - Date.parse(first?.at ?? '');
-}
-
 const traces = readTraces().filter(({ steps }) => steps.length <= MOST_STEPS);
-const rows: BenchRow[] = [];
-try {
-  if (traces.length === 0)
-    process.stderr.write(`skipped: no recorded workflows in ${TRACES_FOLDER}\n`);
-  else makeRepository();
-  for (const [nth, trace] of traces.entries()) {
+if (traces.length === 0)
+  process.stderr.write(`skipped: no recorded workflows in ${TRACES_FOLDER}\n`);
+using bench = makeIsolatedBench(FILES);
+bench.commitAll();
+report(
+  traces.map((trace, nth) => {
     const { steps, makespanMs } = scaled(trace);
-    writeFileSync(join(top, `.orch/workflows/trace-${nth}.yaml`), textOf(steps));
+    bench.addWorkflow(`trace-${nth}`, textOf(steps));
     const name = `${trace.name}, ${trace.steps.length} isolated steps, ${AT_ONCE} at once / list schedule without waves`;
-    rows.push(rowOf(name, { aMs: [runOrch(`trace-${nth}`)], bMs: [makespanMs] }, BUDGET));
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
-report(rows);
+    return rowOf(name, { aMs: [bench.run(`trace-${nth}`)], bMs: [makespanMs] }, BUDGET);
+  }),
+);

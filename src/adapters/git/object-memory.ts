@@ -25,7 +25,8 @@ export class ObjectMemory {
   keepObject(object: GitObject): void {
     const { oid, type, content } = object;
     if (type === 'blob' || content.length > LARGEST_BYTES || this.#objects.has(oid)) return;
-    this.#objects.set(oid, object);
+    // A copy: what was read may be a small part of a large answer, and would hold all of it.
+    this.#objects.set(oid, { oid, type, content: Buffer.from(content) });
     this.#bytes += content.length;
     for (const [oldest, { content: left }] of this.#objects) {
       if (this.#bytes <= MOST_BYTES) break;
