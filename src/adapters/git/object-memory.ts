@@ -6,12 +6,12 @@
 import type { Oid } from '../../ports/git.ts';
 import type { GitObject, TreeChange } from './tree-edit.ts';
 
-const MOST_BYTES = 16_000_000;
+const MOST_BYTES = 4_000_000;
 /** A folder of ten thousand files. */
 const LARGEST_BYTES = 400_000;
-const MOST_COMPARISONS = 64;
+const MOST_COMPARISONS = 32;
 /** Of larger differences nothing is remembered. */
-const MOST_CHANGES = 1_000;
+const MOST_CHANGES = 200;
 
 export class ObjectMemory {
   readonly #objects = new Map<Oid, GitObject>();
