@@ -5,6 +5,8 @@
 import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { pin } from '../../src/engine/accept-pins.ts';
+import type { LiveRun } from '../../src/engine/live-run.ts';
 import { outcomeOf, runOrch } from '../rig/cli.ts';
 import { asRunOutcome } from '../rig/runs.ts';
 import {
@@ -180,4 +182,48 @@ test('a fork brings nothing into a commit that is ignored when it begins', async
   expect(fork.file('c.txt')).toBe('c');
   expect(fork.file('.env')).toBeUndefined();
   expect(fork.ends('a')[0]?.left_out).toEqual([{ path: '.env', reason: 'newly_unignored' }]);
+});
+
+test('a result from the cache is refused like any other where it holds a secret', async () => {
+  const stage = makeIsolated({ 'a.txt': 'a\n' });
+  // Put together here, so that no scanner finds it in this file.
+  const secret = `ghp_${'a1B2c3D4e5F6g7H8i9J0'}${'k1L2m3N4o5P6q7R8'}`;
+  stage.repository.write('../token', `${secret}\n`);
+  const workflow = (policy: string) => `
+secrets: ${policy}
+steps:
+  a: { cache: true, reads: [a.txt], produces: [new.env], run: 'cat "$NOTES/token" > new.env' }
+`;
+  const first = await stage.run(workflow('warn'));
+  expect(first.ends('a')[0]).toMatchObject({ status: 'passed', cache: { hit: false } });
+  const second = await stage.run(workflow('refuse'));
+  expect(second.ends('a')[0]).toMatchObject({
+    status: 'failed',
+    cache: { hit: true },
+    failure: { kind: 'secret' },
+  });
+  expect(second.code).toBe(1);
+  expectAllFreed(stage);
+});
+
+test('what accept has pinned is proved before a file is written over', async () => {
+  const made: string[] = [];
+  const moved: unknown[] = [];
+  const git = {
+    commit: async ({ message }: { message: string }) => made.push(message) && `oid-${made.length}`,
+    updateRefs: async (updates: readonly unknown[]) => void moved.push(...updates),
+    isComplete: async (oid: string, known: readonly string[]) => {
+      expect([oid, known]).toEqual(['oid-2', ['head']]);
+      return false;
+    },
+  };
+  const run = { parts: { git }, state: { run: 'r' } } as unknown as LiveRun;
+  const trees = { head: 'head', indexTree: 'index', workTree: 'work' };
+  await expect(pin(run, 'refs/orch/rescue/r/1', trees)).rejects.toMatchObject({
+    code: 'ORCH_SNAPSHOT_INCOMPLETE',
+  });
+  expect(moved).toEqual([
+    { ref: 'refs/orch/rescue/r/1', to: 'oid-2' },
+    { ref: 'refs/orch/rescue/r/1', to: null, from: 'oid-2' },
+  ]);
 });
