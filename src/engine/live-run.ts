@@ -7,7 +7,6 @@
  * were asked for with `afterwards`. Nothing outside ever happens before its event is durable.
  */
 import { availableParallelism } from 'node:os';
-import { Lanes } from '../base/lanes.ts';
 import type { Redactor } from '../base/redact.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
@@ -21,6 +20,7 @@ import { redactorFor } from '../run/secret-values.ts';
 import { countEnded, type RunState } from '../run/state.ts';
 import type { Frozen } from './frozen.ts';
 import type { JournalWriter } from './journal.ts';
+import { Lanes } from './lanes.ts';
 import type { RunFiles } from './run-files.ts';
 
 export interface RunSettings {

@@ -1,7 +1,7 @@
 /**
- * One `git cat-file --batch` for all that is read of a repository's commits and trees: a process costs
- * some milliseconds to start, an answer of one that runs a tenth of that. It ends by itself when nobody
- * has asked for a while, and with its input when this process is gone.
+ * One `git cat-file --batch` for all that is read of a repository's commits and trees, because the start of
+ * a process costs far more than an answer. It ends by itself when nobody has asked for a while, and with its
+ * input when this process is gone.
  */
 import type { ChildProcessByStdio } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Lanes } from '../../src/base/lanes.ts';
+import { Lanes } from '../../src/engine/lanes.ts';
 
 test('so many at once, in the order in which they came, whatever fails on the way', async () => {
   const lanes = new Lanes(2);
