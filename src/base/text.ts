@@ -136,3 +136,10 @@ export function editDistance(left: string, right: string, limit: number): number
   }
   return Math.min(limit + 1, last[right.length] ?? 0);
 }
+
+/** A text between lines of `~`, more of them than it holds anywhere itself, so that it cannot end the quotation. */
+export function fenced(text: string): string {
+  const longest = Math.max(3, ...(text.match(/~+/g) ?? []).map((run) => run.length));
+  const fence = '~'.repeat(longest + 1);
+  return `${fence}\n${text.trimEnd()}\n${fence}`;
+}

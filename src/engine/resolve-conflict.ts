@@ -4,6 +4,7 @@
  * merged before, and goes through the merge queue like any other work.
  */
 import { messageOf } from '../base/errors.ts';
+import { fenced } from '../base/text.ts';
 import { attemptRef, resolvedRef } from '../checkpoint/layout.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
 import type { PlanNode } from '../plan/plan.ts';
@@ -123,7 +124,7 @@ function promptFor(run: LiveRun, node: PlanNode, { files, onto }: Conflict): str
     return index !== node.index && step.attempts.at(-1)?.merged === true;
   });
   const intent = ({ id, step }: PlanNode) =>
-    `## ${step.name ?? id}\n\n~~~~\n${step.run ?? ''}\n~~~~`;
+    `## ${step.name ?? id}\n\n${fenced(step.run ?? step.agent?.prompt ?? '')}`;
   return [
     `# Settle a conflict`,
     `The work of step ${node.id} does not merge with what other steps did meanwhile. The files below hold both sides between markers. Edit them so that both intents are kept, and leave no marker.`,

@@ -34,7 +34,7 @@ const WORK = [
 ];
 const KEYS_OF_KIND: Readonly<Record<StepKind, ReadonlySet<string>>> = {
   run: new Set([...WORK, 'run']),
-  agent: new Set([...WORK, 'agent', 'persona', 'prompt']),
+  agent: new Set([...WORK, 'agent', 'persona', 'prompt', 'budget']),
   mcp: new Set([...WORK, 'mcp']),
   approval: new Set([...EVERY_KIND, 'approval', 'matrix', 'estimate']),
   workflow: new Set([...EVERY_KIND, 'workflow', 'with']),

@@ -1,11 +1,10 @@
 /**
- * `.orch/config.yaml`: settings of a repository, all optional.
+ * `.orch/config.yaml`: settings of a repository, all optional. Agents are agent-settings.ts.
  *
- * The agents' own section is taken as it is beyond its outline: what an agent program may be told is
- * checked where agents are started. Strategies are data, the built-in ones too, so a project can add
- * its own or change one by its name.
+ * Strategies are data, the built-in ones too, so a project can add its own or change one by its name.
  */
 import * as z from 'zod';
+import { type AgentDefinition, AgentSchema, agentFrom } from './agent-settings.ts';
 import { findingsToError } from './diagnostics.ts';
 import { emptyMap, type Finding } from './places.ts';
 import { checkSchema } from './schema-issues.ts';
@@ -25,7 +24,7 @@ import {
 } from './schema-parts.ts';
 import { readRetry, readTimeout } from './settings.ts';
 import { readSource } from './source.ts';
-import type { JsonValue, Level, Retry, SecretsPolicy, Timeout } from './workflow.ts';
+import type { Level, Retry, SecretsPolicy, Timeout } from './workflow.ts';
 
 /** More would not leave a hundred worktrees ports of their own. */
 const MAX_WORKTREE_PORTS = 400;
@@ -65,10 +64,6 @@ const StrategySchema = z.strictObject({
     'Which gates run: those whose level is not above it.',
     { example: 'standard' },
   ),
-});
-
-const AgentSchema = z.looseObject({
-  cli: required(Words, 'The agent program, acp, or exec for any command.', { example: 'codex' }),
 });
 
 const LimitsSchema = z.looseObject({
@@ -157,7 +152,7 @@ export const ConfigSchema = z.strictObject({
   ),
   agents: optional(
     z.record(Name, AgentSchema),
-    'Agents by name, for steps that cannot be run yet.',
+    'Agents by name. A program that orch knows needs no entry: its name is enough.',
     {
       default: {},
       example: { coder: { cli: 'codex' } },
@@ -202,8 +197,7 @@ export interface Config {
     readonly retry: Partial<Retry>;
     readonly continueOnError?: boolean;
   };
-  /** As written. */
-  readonly agents: Readonly<Record<string, JsonValue>>;
+  readonly agents: Readonly<Record<string, AgentDefinition>>;
   readonly worktree: WorktreeConfig;
   readonly limits: {
     readonly memoryBytes?: number;
@@ -260,7 +254,9 @@ function configFrom(file: z.output<typeof ConfigSchema>): Config {
         ? {}
         : { continueOnError: defaults.continue_on_error }),
     },
-    agents: (file.agents ?? {}) as Readonly<Record<string, JsonValue>>,
+    agents: Object.fromEntries(
+      Object.entries(file.agents ?? {}).map(([name, written]) => [name, agentFrom(name, written)]),
+    ),
     worktree: worktreeFrom(file.worktree ?? {}),
     limits: {
       ...(limits.memory === undefined ? {} : { memoryBytes: limits.memory }),

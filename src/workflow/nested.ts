@@ -22,7 +22,12 @@ import {
 } from './normalise.ts';
 import { type Finding, placesOf, type Span } from './places.ts';
 import type { StepFile, WorkflowFile } from './schema.ts';
-import { DEFAULT_MAX_FILE_SIZE_BYTES, DEFAULT_RETENTION_MS, readConflicts } from './settings.ts';
+import {
+  DEFAULT_MAX_FILE_SIZE_BYTES,
+  DEFAULT_RETENTION_MS,
+  readBudget,
+  readConflicts,
+} from './settings.ts';
 import type { Gate, InputSpec, JsonValue, Step, Workflow } from './workflow.ts';
 
 /** Far above any use; a few files that nest each other twice at every level grow without bound. */
@@ -68,7 +73,7 @@ export function assemble(draft: Draft, config: Config, findings: Finding[]): Wor
     steps: parts.steps,
     gates: parts.gates,
     ...defined({
-      budget: asWritten(root['budget']),
+      budget: readBudget(file.budget),
       conflicts: readConflicts(file.conflicts),
       notify: asWritten(root['notify']),
     }),

@@ -7,8 +7,15 @@ import { listAt, mapAt } from './draft.ts';
 import { expandMatrix } from './matrix.ts';
 import { type Plain, type PlainMap, placesOf, type SourceFile, spotOf } from './places.ts';
 import type { GateFile, StepFile, WorkflowFile } from './schema.ts';
-import { mergeRetry, readCache, readRetry, readTimeout } from './settings.ts';
-import type { Gate, InputSpec, JsonValue, Matrix, Step, StepKind } from './workflow.ts';
+import {
+  agentNames,
+  mergeRetry,
+  readBudget,
+  readCache,
+  readRetry,
+  readTimeout,
+} from './settings.ts';
+import type { AgentCall, Gate, InputSpec, JsonValue, Matrix, Step, StepKind } from './workflow.ts';
 
 /** A checked file, and what its parts are called inside the workflow that nests it. */
 export interface Scope {
@@ -51,7 +58,11 @@ export function normaliseStep(scope: Scope, id: string, written: StepFile): Step
       run: written.run,
       approval: approvalOf(written.approval),
     }),
-    ...defined({ agent: agentOf(written), mcp: asWritten(raw['mcp']) }),
+    ...defined({
+      agent: agentOf(written),
+      budget: readBudget(written.budget),
+      mcp: asWritten(raw['mcp']),
+    }),
     continueOnError:
       written.continue_on_error ??
       defaults.continue_on_error ??
@@ -152,8 +163,9 @@ function approvalOf(written: StepFile['approval']): Step['approval'] {
   return { message: written.message, ...defined({ timeoutMs: written.timeout }) };
 }
 
-function agentOf({ agent, persona, prompt }: StepFile): JsonValue | undefined {
-  return agent === undefined ? undefined : { name: agent, ...defined({ persona, prompt }) };
+function agentOf({ agent, persona, prompt = '' }: StepFile): AgentCall | undefined {
+  if (agent === undefined) return undefined;
+  return { names: agentNames(agent), prompt, ...defined({ persona }) };
 }
 
 function spotOfStep(scope: Scope, id: string): Step['spot'] {

@@ -29,6 +29,9 @@ import {
 } from './schema-parts.ts';
 
 const Names = z.array(Name).register(wantedWords, { wanted: 'a list of names' });
+const AgentNames = z
+  .union([Name, z.array(Name).min(1)])
+  .register(wantedWords, { wanted: 'the name of an agent, or a list of names' });
 const Expression = z.string().min(1);
 const Scalar = z
   .union([z.string(), z.number(), z.boolean()])
@@ -79,6 +82,12 @@ const MatrixSchema = z
   .union([Expression, z.record(Name, z.json())])
   .register(wantedWords, { wanted: 'a map of lists, or one expression' });
 
+const BudgetSchema = z.strictObject({
+  usd: optional(z.number().positive(), 'Money in US dollars.', { example: 5 }),
+  tokens: optional(Count, 'Input and output tokens of agents.', { example: '2M' }),
+  time: optional(Duration, 'Time; of a run, its waits included.', { example: '2h' }),
+});
+
 export const StepSchema = z.strictObject({
   name: optional(Words, 'Name for people; may hold expressions.', { example: 'Run the linter' }),
   needs: optional(Names, 'Steps that must have ended before this one starts.', {
@@ -105,13 +114,20 @@ export const StepSchema = z.strictObject({
     'Shell script, run with `sh -c`. Values reach it through env, never through expressions.',
     { example: 'npm test' },
   ),
-  agent: optional(Words, 'Name of an agent, or auto. Such steps cannot be run yet.', {
-    example: 'claude',
-  }),
+  agent: optional(
+    AgentNames,
+    'Name of an agent: one of config.yaml or of a program that orch knows; auto for the first one that there is. Of a list, the next one takes over where one is not there, not logged in, out of money or limited, or crashes.',
+    { example: 'claude' },
+  ),
   persona: optional(Words, 'Who the agent should be.', { example: 'architect' }),
   prompt: optional(Words, 'What the agent should do; may hold expressions.', {
     example: 'Design search.',
   }),
+  budget: optional(
+    BudgetSchema,
+    'What one attempt of the agent may spend; it is stopped and has failed then.',
+    { example: { usd: 1 } },
+  ),
   mcp: optional(z.array(McpCallSchema).min(1), 'Calls of MCP tools, made in parallel.', {
     example: [{ server: 'docs', tool: 'search' }],
   }),
@@ -228,12 +244,6 @@ const GateSchema = z.strictObject({
   ),
 });
 
-const BudgetSchema = z.strictObject({
-  usd: optional(z.number().positive(), 'Money in US dollars.', { example: 5 }),
-  tokens: optional(Count, 'Input and output tokens of all agents.', { example: '2M' }),
-  time: optional(Duration, 'Time from the start of the run, waits included.', { example: '2h' }),
-});
-
 const WavesSchema = z.strictObject({
   auto: optional(
     z.boolean(),
@@ -268,7 +278,9 @@ const ConflictsSchema = z.strictObject({
   persona: optional(Words, 'Who the agent that settles conflicts should be.', {
     example: 'developer',
   }),
-  agent: optional(Words, 'The agent that settles conflicts.', { example: 'claude' }),
+  agent: optional(AgentNames, 'The agent that settles conflicts, as in `agent` of a step.', {
+    example: 'claude',
+  }),
 });
 
 const NotifySchema = z.strictObject({
@@ -334,10 +346,8 @@ export const WorkflowSchema = z.strictObject({
   }),
   budget: optional(
     BudgetSchema,
-    'What the run may spend. Read and checked; nothing holds a run to it yet.',
-    {
-      example: { usd: 5, time: '2h' },
-    },
+    'What the run may spend. When it is spent nothing more is started, what agents are at is stopped, and the run waits.',
+    { example: { usd: 5, time: '2h' } },
   ),
   pools: optional(z.record(Name, z.int().positive()), 'Named resources with their sizes.', {
     default: {},

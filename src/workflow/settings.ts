@@ -5,7 +5,7 @@
 import type * as z from 'zod';
 import type { WorkflowFile } from './schema.ts';
 import type { CacheSchema, RetrySchema, TimeoutSchema } from './schema-parts.ts';
-import type { CacheSetting, ConflictsSetting, Retry, Timeout } from './workflow.ts';
+import type { Budget, CacheSetting, ConflictsSetting, Retry, Timeout } from './workflow.ts';
 
 /** What a step gets when nobody says anything: one attempt. */
 export const DEFAULT_RETRY: Retry = { maxAttempts: 1, backoffMs: 1_000, maxBackoffMs: 60_000 };
@@ -46,6 +46,21 @@ export function readCache(
   return written === true || written.ttl === undefined ? {} : { ttlMs: written.ttl };
 }
 
+export function readBudget(written: WorkflowFile['budget']): Budget | undefined {
+  if (written === undefined) return undefined;
+  const { usd, tokens, time } = written;
+  return {
+    ...(usd !== undefined && { usd }),
+    ...(tokens !== undefined && { tokens }),
+    ...(time !== undefined && { timeMs: time }),
+  };
+}
+
+/** In the order in which they are asked, each once. */
+export function agentNames(written: string | readonly string[]): readonly string[] {
+  return typeof written === 'string' ? [written] : [...new Set(written)];
+}
+
 export function readConflicts(written: WorkflowFile['conflicts']): ConflictsSetting | undefined {
   if (written === undefined) return undefined;
   const { policy, run, timeout, persona, agent } = written;
@@ -54,6 +69,6 @@ export function readConflicts(written: WorkflowFile['conflicts']): ConflictsSett
     timeout: readTimeout(timeout),
     ...(run !== undefined && { run }),
     ...(persona !== undefined && { persona }),
-    ...(agent !== undefined && { agent }),
+    ...(agent !== undefined && { agents: agentNames(agent) }),
   };
 }

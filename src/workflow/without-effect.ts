@@ -4,7 +4,7 @@ import type { Workflow } from './workflow.ts';
 
 /** @returns their names as they are written; those of the settings say where they stand */
 export function settingsWithoutEffect(workflow: Workflow, config: Config): string[] {
-  const keys = (['budget', 'notify'] as const).filter((key) => workflow[key] !== undefined);
+  const keys = workflow.notify === undefined ? [] : ['notify'];
   const { memoryBytes, timeMs } = config.limits;
   const hasLimits = memoryBytes !== undefined || timeMs !== undefined;
   return [...keys, ...(hasLimits ? ['limits (.orch/config.yaml)'] : [])];

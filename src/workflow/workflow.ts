@@ -51,6 +51,23 @@ export interface CacheSetting {
   readonly ttlMs?: number;
 }
 
+/** What an agent step asks of whom. */
+export interface AgentCall {
+  /** Of agents; where one cannot do it, the next takes over. `auto` is the first one that there is. */
+  readonly names: readonly string[];
+  readonly persona?: string;
+  /** May hold expressions. */
+  readonly prompt: string;
+}
+
+/** What may be spent; whatever is absent has no limit. */
+export interface Budget {
+  readonly usd?: number;
+  /** Input and output. */
+  readonly tokens?: number;
+  readonly timeMs?: number;
+}
+
 export interface MatrixInstance {
   /** What stands in the brackets of the instance's id: `index` of `implement(index)`. */
   readonly label: string;
@@ -84,8 +101,10 @@ export interface Step {
     readonly inputs: Readonly<Record<string, InputSpec>>;
     readonly outputs: Readonly<Record<string, string>>;
   };
-  /** As written, for the kinds that are not built yet. */
-  readonly agent?: JsonValue;
+  readonly agent?: AgentCall;
+  /** Of one attempt. */
+  readonly budget?: Budget;
+  /** As written; such steps cannot be run yet. */
   readonly mcp?: JsonValue;
   readonly continueOnError: boolean;
   readonly timeout: Timeout;
@@ -127,11 +146,11 @@ export interface Gate {
 export interface ConflictsSetting {
   /** `fail`: the step that came later fails. `ask`: it waits for a person. */
   readonly policy: 'fail' | 'agent' | 'ours' | 'theirs' | 'ask';
-  /** Shell script that settles a conflict in a worktree that holds it; for the policy `agent`. */
+  /** Shell script that settles a conflict in a worktree that holds it; for the policy `agent`, in place of one. */
   readonly run?: string;
   readonly timeout: Timeout;
   readonly persona?: string;
-  readonly agent?: string;
+  readonly agents?: readonly string[];
 }
 
 export interface WavesSetting {
@@ -165,7 +184,8 @@ export interface Workflow {
   readonly gates: readonly Gate[];
   /** Absent in records of older versions: `fail`. */
   readonly conflicts?: ConflictsSetting;
+  /** Of the whole run. */
+  readonly budget?: Budget;
   /** As written; used by what later versions build. */
-  readonly budget?: JsonValue;
   readonly notify?: JsonValue;
 }
