@@ -11,9 +11,11 @@ import type { AgentDefinition } from '../workflow/agent-settings.ts';
 /** Stands for the whole prompt as one argument. */
 export const PROMPT = { is: 'prompt' } as const;
 
+export type Word = string | typeof PROMPT;
+
 export interface AgentCommand {
   /** The program first. */
-  readonly argv: readonly (string | typeof PROMPT)[];
+  readonly argv: readonly Word[];
   /** The prompt comes on standard input, which is empty otherwise. */
   readonly readsPrompt: boolean;
 }

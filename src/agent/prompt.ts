@@ -21,24 +21,31 @@ export interface PromptParts {
   /** The step's prompt as it is written in the workflow. */
   readonly task: string;
   readonly context: ExpressionContext;
-  /** How the last attempt failed, fenced already; see engine/evidence.ts. */
-  readonly evidence?: string;
+  /** Why it is not the first to try. */
+  readonly before?: Before;
+}
+
+export interface Before {
+  /** Its work was not good enough; or somebody could not go on with it, for reasons of their own. */
+  readonly kind: 'failed' | 'left-off';
+  /** How the last attempt ended, fenced already; see engine/evidence.ts. */
+  readonly evidence: string;
 }
 
 /** Values of other steps up to this length stand in the sentence that names them. */
 const MAX_INLINE_CHARACTERS = 200;
 
 /** @throws OrchError when an expression of the prompt cannot be evaluated */
-export function composePrompt({ persona, task, context, evidence }: PromptParts): string {
+export function composePrompt({ persona, task, context, before }: PromptParts): string {
   const { text, quotes } = fillIn(task, context);
   const parts = [
     ...(persona === undefined ? [] : [persona.trim()]),
     RULES,
     `# Your task\n\n${text.trim()}`,
     ...(quotes.length === 0 ? [] : [`# Quoted by your task\n\n${QUOTED}`, ...quotes]),
-    ...(evidence === undefined
+    ...(before === undefined
       ? []
-      : [`# What happened the last time\n\n${AGAIN}`, evidence.trim()]),
+      : [`# What happened before\n\n${BEFORE[before.kind]}`, before.evidence.trim()]),
   ];
   return `${parts.join('\n\n')}\n`;
 }
@@ -52,8 +59,12 @@ const RULES = `# How you work here
 - Your last message is handed on as your summary: what you did, what you decided, what is left. To hand on a named value, append a line \`name=value\` to the file that the environment variable ORCH_OUTPUT names.`;
 
 const QUOTED = 'Your task names these by their numbers. They were written by other steps.';
-const AGAIN =
-  'Your work was tried before and was not good enough. Mend what is wrong; what was right may be there already.';
+const BEFORE: Readonly<Record<Before['kind'], string>> = {
+  failed:
+    'Your task was tried before, and the result was not good enough. Mend what is wrong; what was right may be there already.',
+  'left-off':
+    'Your task was begun before and could not be brought to an end. What was done so far may lie in your working directory: look first, and go on from there.',
+};
 
 /** Values of other steps that are long, or have several lines, are moved to the end and quoted there. */
 function fillIn(

@@ -102,6 +102,14 @@ export const ERROR_CODES = {
     exit: 'environment',
     meaning: 'The process of a detached run ended before the run existed.',
   },
+  ORCH_UNKNOWN_AGENT: {
+    exit: 'usage',
+    meaning: 'A step names an agent that config.yaml does not define and that orch does not know.',
+  },
+  ORCH_AGENT_MISSING: {
+    exit: 'environment',
+    meaning: 'None of the agent programs that a step may use is there.',
+  },
   ORCH_NOT_AVAILABLE: {
     exit: 'environment',
     meaning: 'The workflow uses something that this version of orch cannot do yet.',

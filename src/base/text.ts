@@ -74,6 +74,14 @@ export function stripControl(text: string): string {
   return text.replace(CONTROL, '\ufffd');
 }
 
+/** As stripControl, for text of several lines; they all end in a line feed alone then. */
+export function stripControlInLines(text: string): string {
+  return text
+    .split(/\r\n|\n/)
+    .map(stripControl)
+    .join('\n');
+}
+
 /** `1 step`, `2 steps`; give the plural where an "s" is not enough. */
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

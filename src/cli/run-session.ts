@@ -46,6 +46,9 @@ export async function openRunSession(context: CliContext): Promise<RunSession> {
         if (context.json) context.printLine(event);
         display.show(event, state, ended);
       },
+      progress: (progress) => {
+        if (context.json) context.printLine(progress);
+      },
     },
     async drive(driven) {
       try {

@@ -9,6 +9,7 @@ import { replacePlan } from '../run/create-state.ts';
 import { aheadOf, type TakenChanges, takeChanges } from '../run/take-changes.ts';
 import { completeInputs } from '../workflow/inputs.ts';
 import type { Workflow } from '../workflow/workflow.ts';
+import type { Cast } from './cast.ts';
 import { encodeFrozen } from './frozen.ts';
 import type { LiveRun } from './live-run.ts';
 
@@ -16,12 +17,17 @@ export interface ChangedDefinition {
   readonly workflow: Workflow;
   /** Plans the merged workflow with the run's own strategy and concurrency. */
   readonly plan: (workflow: Workflow) => Plan;
+  /** Finds who does the agent steps of the merged workflow. */
+  readonly cast: (workflow: Workflow) => Cast;
   /** Told once it is clear what the run takes of the file. */
   readonly tell: (changes: TakenChanges) => void;
 }
 
 /** @throws OrchError ORCH_CHANGES_REFUSED, and what no plan can be made of; the run is as it was then */
-export function applyChanges(run: LiveRun, { workflow: current, plan, tell }: ChangedDefinition) {
+export function applyChanges(
+  run: LiveRun,
+  { workflow: current, plan, cast, tell }: ChangedDefinition,
+) {
   const { state, parts } = run;
   const changes = takeChanges(state, current);
   const { workflow, taken, kept } = changes;
@@ -37,12 +43,13 @@ export function applyChanges(run: LiveRun, { workflow: current, plan, tell }: Ch
     );
   }
   const inputs = completeInputs(workflow.inputs, state.inputs);
+  const who = cast(workflow);
   const adopted = adoptPlan(state.plan, plan(workflow), workflow.gates, aheadOf(state));
   tell(changes);
   const frozen = `run-${state.seq + 1}.json`;
-  const text = encodeFrozen({ ...parts.frozen, inputs, workflow, plan: adopted });
+  const text = encodeFrozen({ ...parts.frozen, inputs, workflow, plan: adopted, ...who });
   parts.ports.files.replace(`${parts.files.folder}/${frozen}`, text);
-  replacePlan(state, { workflow, plan: adopted, inputs });
+  replacePlan(state, { workflow, plan: adopted, inputs, ...who });
   run.record({
     type: 'plan.changed',
     frozen,

@@ -11,6 +11,7 @@ import type { Outcome } from '../run/verdict.ts';
 import { durationText } from '../view/time-text.ts';
 import type { Timeout } from '../workflow/workflow.ts';
 import { AdoptedKeepers } from './adopted-keepers.ts';
+import { AgentWatch, type AgentWatched } from './agent-watch.ts';
 import { boundOutput } from './bound-output.ts';
 import { isSaidToJob } from './job-environment.ts';
 import { type JobEnd, KeeperPool, readExitLog } from './keeper-pool.ts';
@@ -25,6 +26,8 @@ export interface AttemptSpec {
   /** Environment that all of its processes carry, to find them by. */
   readonly marker: Readonly<Record<string, string>>;
   readonly timeout: Timeout;
+  /** An agent does it. */
+  readonly agent?: AgentWatched;
   /** Called once, on the run's queue. */
   readonly ended: (outcome: Outcome) => void;
 }
@@ -34,6 +37,8 @@ export interface JobSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Absolute. */
   readonly cwd: string;
+  /** Names of the only variables of orch's own environment that it gets; all of them when absent. */
+  readonly pass?: readonly string[];
 }
 
 interface Attempt extends AttemptSpec {
@@ -63,6 +68,7 @@ export class Attempts {
   readonly #adopted: AdoptedKeepers;
   /** Early looks at what isolated steps are doing. */
   readonly probes: MergeProbes;
+  readonly agents: AgentWatch;
   readonly #live = new Map<string, Attempt>();
   /** Asked to stop while they were still looked up in the cache. */
   readonly #stoppedEarly = new Map<string, Failure>();
@@ -78,6 +84,7 @@ export class Attempts {
     this.#pool = new KeeperPool(run);
     this.#adopted = new AdoptedKeepers(run);
     this.probes = new MergeProbes(run);
+    this.agents = new AgentWatch(run);
     this.#graceMs = run.parts.settings.graceMs;
   }
 
@@ -124,7 +131,9 @@ export class Attempts {
       script: job.script,
       cwd: job.cwd,
       env: job.env,
-      unset: Object.keys(this.#run.parts.settings.environment).filter(isSaidToJob),
+      unset: Object.keys(this.#run.parts.settings.environment).filter(
+        (name) => isSaidToJob(name) || job.pass?.includes(name) === false,
+      ),
     });
     this.#watch(attempt, spec.timeout.totalMs);
   }
@@ -156,6 +165,7 @@ export class Attempts {
     if (keeper) this.#pool.occupy(keeper.slot);
     if (keeper === undefined || !this.#adopted.isAlive(keeper)) {
       this.#live.set(spec.key, attempt);
+      if (spec.agent) this.agents.listen(spec.key, spec.folder, spec.agent);
       return this.#run.post(ended);
     }
     this.#adopted.expect(keeper, ended);
@@ -225,17 +235,20 @@ export class Attempts {
   #finish(attempt: Attempt, end: JobEnd, survivors: number): void {
     const { clock, files } = this.#run.parts.ports;
     this.#live.delete(attempt.key);
+    const exitCode = end.exitCode ?? null;
+    const said = this.agents.end(attempt.key, exitCode);
     boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
     redactOutput(files, attempt.folder, this.#run.redactor);
     const resources = this.#resources(attempt);
     if (attempt.keeper) this.#pool.giveBack(attempt.keeper);
     attempt.ended({
-      exitCode: end.exitCode ?? null,
+      exitCode,
       durationS: seconds(clock.monotonic() - attempt.startedMs),
       resources,
       ...(attempt.stopping && { stopped: attempt.stopping.failure }),
       lost: end.exitCode === undefined,
       survivors,
+      ...(said && { said }),
     });
   }
 
@@ -252,6 +265,7 @@ export class Attempts {
 
   #watch(attempt: Attempt, totalMs: number | undefined): void {
     this.#live.set(attempt.key, attempt);
+    if (attempt.agent) this.agents.listen(attempt.key, attempt.folder, attempt.agent);
     if (totalMs !== undefined) {
       attempt.timer = this.#run.later(totalMs, () => {
         this.stop(attempt.key, {
@@ -288,8 +302,15 @@ export class Attempts {
     const usage = processes.usage(attempt.identity);
     if (usage === undefined) return;
     attempt.maxRssBytes = Math.max(attempt.maxRssBytes, usage.peakRssBytes ?? usage.rssBytes);
+    const spent = this.agents.look(attempt.key, attempt.startedMs);
+    if (spent !== undefined)
+      return this.stop(attempt.key, {
+        kind: 'budget',
+        message: `the budget of the step: ${spent}`,
+      });
     const outputBytes = boundOutput(files, attempt.folder, this.#run.parts.settings.maxLogBytes);
     const { lastActivity } = attempt;
+    this.agents.noteCut(attempt.key);
     attempt.isPrinting = outputBytes !== lastActivity.outputBytes;
     if (attempt.isPrinting || usage.cpuSeconds > lastActivity.cpuSeconds) {
       attempt.lastActivity = { atMs: clock.monotonic(), outputBytes, cpuSeconds: usage.cpuSeconds };

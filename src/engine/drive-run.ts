@@ -110,6 +110,7 @@ function performAll(run: LiveRun, attempts: Attempts): number | undefined {
     const command = decide(run.state, {
       nowMs: run.nowMs(),
       busy: run.busy,
+      live: attempts.agents.usage(),
       ...(run.interrupt !== undefined && { interrupt: run.interrupt }),
     });
     if (command === undefined) return undefined;
@@ -187,7 +188,14 @@ function perform(
     case 'finish':
       return run.record({ type: 'run.finished', status: command.status });
     case 'pause':
-      return run.record({ type: 'run.waiting', steps: command.steps });
+      return run.record({
+        type: 'run.waiting',
+        steps: command.steps,
+        ...(command.detail !== undefined && { detail: command.detail }),
+        ...(command.resumeAtMs !== undefined && {
+          resume_at: new Date(command.resumeAtMs).toISOString(),
+        }),
+      });
     case 'interrupt':
       return run.record({ type: 'run.interrupted', signal: command.signal });
     default:

@@ -32,7 +32,7 @@ export function endIsolated(
     const place = known ?? (worktree === undefined ? undefined : await findPlace(run, worktree));
     const folder = attemptFolder(run.parts.files, node.id, attempt);
     if (place) noteSetup(run, place, folder);
-    const handed = readOutputs(run, node, attempt);
+    const handed = readOutputs(run, node, attempt, outcome.said);
     let failure = failureOf(outcome) ?? (await missesEvidence(run, node, place, folder, handed));
     const pin = place && (await pinStep(run, node, attempt, place));
     failure ??= pin?.problem;
@@ -43,10 +43,7 @@ export function endIsolated(
     return () => {
       run.busy.delete(`stop:${node.index}`); // Asked for after the process had ended.
       const end: StepFinished = {
-        ...endOf(node, attempt),
-        exit_code: outcome.exitCode,
-        duration_s: outcome.durationS,
-        resources: outcome.resources,
+        ...endOf(node, attempt, outcome),
         ...(pin && pinnedFields(pin, attemptRef(run.state.run, node.id, attempt))),
       };
       if (failure === undefined && handed.ok) {

@@ -3,7 +3,7 @@
  * its wave. As a file, because it may be long; its path is $ORCH_EVIDENCE_FILE.
  */
 
-import { fenced, stripControl } from '../base/text.ts';
+import { fenced, stripControlInLines } from '../base/text.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { type Attempt, stepStateOf, waveOf } from '../run/state.ts';
 import type { LiveRun } from './live-run.ts';
@@ -48,7 +48,7 @@ function tails(run: LiveRun, folder: string): string[] {
     const size = files.size(path) ?? 0;
     const bytes = files.readPart(path, Math.max(0, size - TAIL_BYTES), TAIL_BYTES);
     if (bytes === undefined || bytes.length === 0) return [];
-    const text = stripControl(new TextDecoder().decode(bytes)).trimEnd();
+    const text = stripControlInLines(new TextDecoder().decode(bytes)).trimEnd();
     return [`The end of std${name}:\n\n${fenced(text)}`];
   });
 }

@@ -17,6 +17,7 @@ import {
   type Shape,
   text,
 } from '../base/shape.ts';
+import { AGENT_PROGRAMS } from '../workflow/agent-settings.ts';
 
 const texts = listOf(text);
 const level = oneOf('light', 'standard', 'strict');
@@ -30,6 +31,10 @@ const cache = optional(record({ ttlMs: optional(amount) }));
 const matrix: Shape = (value) =>
   record({ kind: oneOf('static'), instances: listOf(record({ label: text })) })(value) ||
   record({ kind: oneOf('dynamic'), expression: text })(value);
+
+const budget = optional(
+  record({ usd: optional(amount), tokens: optional(amount), timeMs: optional(amount) }),
+);
 
 const step = record({
   id: text,
@@ -45,6 +50,8 @@ const step = record({
   workflow: optional(
     record({ path: text, with: mapOf(anything), inputs: mapOf(anything), outputs: mapOf(text) }),
   ),
+  agent: optional(record({ names: texts, persona: optional(text), prompt: text })),
+  budget,
   continueOnError: flag,
   timeout,
   retry,
@@ -82,6 +89,7 @@ const workflow = record({
   pools: mapOf(amount),
   checkpoint: record({ retentionMs: amount, maxFileSizeBytes: amount }),
   secrets: optional(oneOf('refuse', 'warn', 'allow')),
+  budget,
   steps: listOf(step),
   gates: listOf(gate),
 });
@@ -111,6 +119,19 @@ const wave = record({
 
 const runId: Shape = (value) => typeof value === 'string' && isRunId(value);
 
+const agent = record({
+  name: text,
+  program: oneOf(...AGENT_PROGRAMS),
+  command: optional(texts),
+  args: texts,
+  model: optional(text),
+  env: mapOf(text),
+  passEnv: texts,
+  pool: text,
+  limits: record({ timeMs: optional(amount), idleMs: optional(amount) }),
+  price: optional(record({ inputPerMtok: amount, outputPerMtok: amount })),
+});
+
 const frozen = record({
   run: runId,
   orch_version: text,
@@ -132,6 +153,8 @@ const frozen = record({
     waves: listOf(wave),
     criticalPath: texts,
   }),
+  agents: optional(mapOf(agent)),
+  personas: optional(mapOf(text)),
 });
 
 interface Places {

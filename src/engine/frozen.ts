@@ -11,6 +11,7 @@ import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { ForkPoint } from '../run/state.ts';
+import type { AgentDefinition } from '../workflow/agent-settings.ts';
 import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
 import { hasFrozenShape } from './frozen-shape.ts';
 
@@ -33,6 +34,10 @@ export interface Frozen {
   readonly inputs: Readonly<Record<string, JsonValue>>;
   readonly workflow: Workflow;
   readonly plan: Plan;
+  /** Who does its agent steps, by the names that they use; absent where there are none, as is `personas`. */
+  readonly agents?: Readonly<Record<string, AgentDefinition>>;
+  /** Texts by name. */
+  readonly personas?: Readonly<Record<string, string>>;
 }
 
 /**

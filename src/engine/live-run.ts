@@ -14,7 +14,12 @@ import type { WorkTreePort } from '../ports/work-tree.ts';
 import type { WorktreePool, WorktreeSettings } from '../ports/worktrees.ts';
 import { applyEvent } from '../run/apply-event.ts';
 import { moveAlarms } from '../run/clock-jump.ts';
-import { EVENT_VERSION, type RunEvent, type RunEventBody } from '../run/events.ts';
+import {
+  EVENT_VERSION,
+  type RunEvent,
+  type RunEventBody,
+  type StepProgress,
+} from '../run/events.ts';
 import { redactEvent } from '../run/redact-event.ts';
 import { redactorFor } from '../run/secret-values.ts';
 import { countEnded, type RunState } from '../run/state.ts';
@@ -51,6 +56,8 @@ export interface LiveRunParts {
   readonly journal: JournalWriter;
   /** Sees every event once it is durable; the state is further by then, `ended` counts steps as of the event. */
   readonly observe: (event: RunEvent, state: RunState, ended: number) => void;
+  /** Hears what agents do while they work; nothing of it is kept. */
+  readonly progress?: (progress: StepProgress) => void;
 }
 
 /** A clock that is being corrected gains less than this between two looks; a jump is more. */

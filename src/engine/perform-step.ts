@@ -2,21 +2,32 @@
 import { messageOf } from '../base/errors.ts';
 import { attemptRef } from '../checkpoint/layout.ts';
 import type { PlanNode } from '../plan/plan.ts';
+import type { Oid } from '../ports/git.ts';
 import type { Keeper } from '../ports/processes.ts';
 import type { Failure, StepFinished } from '../run/events.ts';
 import { nameOf } from '../run/scope.ts';
-import { type Attempt, isIsolated } from '../run/state.ts';
+import { type Attempt, isIsolated, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
+import {
+  type AgentJob,
+  type AgentWork,
+  agentJob,
+  agentOf,
+  agentTimeout,
+  isLeftOff,
+} from './agent-step.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { endIsolated, pinnedFields, pinStep } from './end-isolated.ts';
 import { writeEvidence } from './evidence.ts';
 import { findOversized, stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import {
+  type ClaimedPlace,
   claimPlace,
   leavePlace,
   type Place,
   placeEnvironment,
+  poolOf,
   userPlace,
   whenInPlace,
 } from './places.ts';
@@ -29,30 +40,33 @@ import { endOf, missOf, retryOf } from './step-events.ts';
 import { missingFile, readOutputs } from './step-evidence.ts';
 
 export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, attempt: number): void {
-  const { step } = node;
-  if (step.kind !== 'run' || step.run === undefined) {
-    return failStep(run, node, {
-      kind: 'unavailable',
-      message: `steps of kind "${step.kind}" cannot be run by this version of orch; use "run"`,
-    });
-  }
   const folder = attemptFolder(run.parts.files, node.id, attempt);
+  const claimed = claimNext(run, node);
+  const refuse = (failure: Failure, more?: Parameters<typeof failStep>[3]) => {
+    if (claimed) poolOf(run).release(claimed.claim);
+    failStep(run, node, failure, more);
+  };
   let env: Record<string, string>;
   let name: string | undefined;
+  let work: Work | { readonly failure: Failure };
   try {
     env = stepEnvironment(run.state, node, attempt, folder);
     name = nameOf(run.state, node);
+    const evidence = writeEvidence(run, node, folder);
+    if (evidence !== undefined) env['ORCH_EVIDENCE_FILE'] = evidence;
+    work = workOf(run, { node, folder, evidence, worktree: claimed?.claim.number });
   } catch (error) {
-    return failStep(run, node, { kind: 'expression', message: messageOf(error) });
+    return refuse({ kind: 'expression', message: messageOf(error) });
   }
-  const oversized = findOversized(env, run.parts.settings.environment);
-  if (oversized !== undefined)
-    return failStep(run, node, { kind: 'environment', message: oversized });
-  const evidence = writeEvidence(run, node, folder);
-  if (evidence !== undefined) env['ORCH_EVIDENCE_FILE'] = evidence;
-  const { tip } = run.state;
-  const claimed = claimPlace(run, tip?.commit);
-  const start: Start = { node, attempt, script: step.run, env, keeper: attempts.take() };
+  if ('failure' in work) {
+    const { failure } = work;
+    return refuse(failure, { again: retryOf(run, node, failure) });
+  }
+  env = { ...work.env, ...env };
+  const inherited = passedOn(run.parts.settings.environment, work.pass);
+  const oversized = findOversized(env, inherited);
+  if (oversized !== undefined) return refuse({ kind: 'environment', message: oversized });
+  const start: Start = { node, attempt, work, env, keeper: attempts.take() };
   run.record({
     type: 'step.started',
     wave: node.wave,
@@ -60,25 +74,68 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
     attempt,
     slot: start.keeper.slot,
     ...(name !== undefined && { name }),
-    ...(claimed && { base: claimed.commit, worktree: claimed.claim.number }),
+    ...(claimed && { base: claimed.base, worktree: claimed.claim.number }),
+    ...(claimed && claimed.commit !== claimed.base && { from: claimed.commit }),
+    ...(work.agent && { agent: work.agent }),
   });
   whenInPlace(run, `prepare:${node.index}`, claimed, (place) =>
     lookUpAndLaunch(run, attempts, start, place),
   );
 }
 
+/** What a step runs: its own script, or an agent. */
+interface Work extends Partial<AgentJob> {
+  readonly script: string;
+}
+
+function workOf(
+  run: LiveRun,
+  work: Omit<AgentWork, 'call' | 'definition'>,
+): Work | { readonly failure: Failure } {
+  const { step } = work.node;
+  if (step.agent !== undefined) {
+    const definition = agentOf(run, work.node, step.agent);
+    return agentJob(run, { ...work, call: step.agent, definition });
+  }
+  if (step.run === undefined) throw new Error(`${step.id} has nothing to run`);
+  return { script: step.run };
+}
+
+function passedOn(
+  environment: Readonly<Record<string, string>>,
+  pass: readonly string[] | undefined,
+): Readonly<Record<string, string>> {
+  if (pass === undefined) return environment;
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => pass.includes(name)));
+}
+
+/** Where the attempt works, and what its work is measured from. */
+function claimNext(
+  run: LiveRun,
+  node: PlanNode,
+): (ClaimedPlace & { readonly base: Oid }) | undefined {
+  const { tip } = run.state;
+  const last = stepStateOf(run.state, node.index).attempts.at(-1);
+  const claimed = claimPlace(run, tip?.commit);
+  if (claimed === undefined) return undefined;
+  // An agent that takes over, or goes on after a limit, does so where the one before it stopped.
+  const goesOn = node.step.agent !== undefined && isLeftOff(run, node);
+  if (!goesOn || !last?.commit || !last.base) return { ...claimed, base: claimed.commit };
+  return { claim: claimed.claim, commit: last.commit, base: last.base };
+}
+
 /** All that is known of an attempt when it is recorded. */
 interface Start {
   readonly node: PlanNode;
   readonly attempt: number;
-  readonly script: string;
+  readonly work: Work;
   readonly env: Readonly<Record<string, string>>;
   readonly keeper: Keeper;
 }
 
 /** Starts the process, unless the cache has what it would come to. */
 function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: Place): void {
-  const { node, attempt, script, env, keeper } = start;
+  const { node, attempt, work, env, keeper } = start;
   const launch = (cacheKey?: StepCacheKey) => {
     const spec = specOf(run, node, attempt, place, cacheKey);
     const ended = (outcome: Outcome) => {
@@ -90,15 +147,16 @@ function lookUpAndLaunch(run: LiveRun, attempts: Attempts, start: Start, place: 
       keeper,
       { ...spec, ended },
       {
-        script: withSetup(place, attemptFolder(run.parts.files, node.id, attempt), script),
+        script: withSetup(place, attemptFolder(run.parts.files, node.id, attempt), work.script),
         env: { ...env, ...placeEnvironment(place) },
         cwd: place.root,
+        ...(work.pass && { pass: work.pass }),
       },
     );
   };
   if (node.step.cache === undefined) return launch();
   run.task(`cache:${node.index}`, async () => {
-    const found = await findStepEntry(run, place, node, script, env);
+    const found = await findStepEntry(run, place, node, work.identity ?? work.script, env);
     if (found.entry === undefined) return () => launch(found.key);
     const { entry, key } = found;
     const passed: StepFinished = {
@@ -148,12 +206,27 @@ function specOf(
     key: attemptKey(node.id, attempt),
     folder: attemptFolder(run.parts.files, node.id, attempt),
     marker: stepMarker(run.state, node.id),
-    timeout: node.step.timeout,
+    ...agentPart(run, node, attempt),
     ended: (outcome) => {
       run.busy.delete(`stop:${node.index}`);
       if (isIsolated(run.state)) endIsolated(run, { node, attempt, outcome, place, cacheKey });
       else attemptEnded(run, node, attempt, outcome, cacheKey);
     },
+  };
+}
+
+/** Of an attempt that has been recorded: its agent is the one that the record names. */
+function agentPart(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+): Pick<AttemptSpec, 'timeout' | 'agent'> {
+  const { timeout, agent } = node.step;
+  if (agent === undefined) return { timeout };
+  const definition = agentOf(run, node, agent);
+  return {
+    timeout: agentTimeout(definition, timeout),
+    agent: { node, attempt, definition },
   };
 }
 
@@ -166,18 +239,14 @@ function attemptEnded(
 ): void {
   const failure = failureOf(outcome);
   if (failure) return attemptFailed(run, node, attempt, outcome, failure);
-  const handed = readOutputs(run, node, attempt);
+  const handed = readOutputs(run, node, attempt, outcome.said);
   if (!handed.ok)
     return attemptFailed(run, node, attempt, outcome, {
       kind: 'bad_output',
       message: handed.problem,
     });
   const passed = (notKept?: string): StepFinished => ({
-    ...endOf(node, attempt),
-    status: 'passed',
-    exit_code: 0,
-    duration_s: outcome.durationS,
-    resources: outcome.resources,
+    ...endOf(node, attempt, outcome),
     outputs: handed.outputs,
     ...(cacheKey && { cache: missOf(cacheKey, notKept) }),
   });
@@ -208,11 +277,8 @@ function attemptFailed(
   const again = retryOf(run, node, failure);
   const end = (pin: { readonly ref: string; readonly commit: string } | undefined) => () =>
     run.record({
-      ...endOf(node, attempt),
+      ...endOf(node, attempt, outcome),
       status: statusOf(failure),
-      exit_code: outcome.exitCode,
-      duration_s: outcome.durationS,
-      resources: outcome.resources,
       failure,
       ref: pin?.ref ?? null,
       commit: pin?.commit ?? null,

@@ -58,6 +58,8 @@ function fold(
     plan: frozen.plan,
     inputs: frozen.inputs,
     ...(frozen.from && { from: frozen.from }),
+    ...(frozen.agents && { agents: frozen.agents }),
+    ...(frozen.personas && { personas: frozen.personas }),
   });
   for (const event of events) {
     if (event.type === 'plan.changed') {

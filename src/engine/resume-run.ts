@@ -66,6 +66,7 @@ export async function resumeRun(
     state,
     journal: new JournalWriter(ports.files, files, journal),
     observe: hooks.observe,
+    ...(hooks.progress && { progress: hooks.progress }),
   });
   if (!isolated) noteRunOfWorkTree(ports, git.repository, request.run);
   hooks.begun(request.run);

@@ -3,7 +3,7 @@ import { messageOf } from '../base/errors.ts';
 import { instanceId, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { SkipReason } from '../run/agenda.ts';
-import type { Failure, PlanExpanded } from '../run/events.ts';
+import type { Failure, PlanExpanded, StepAgent } from '../run/events.ts';
 import { contextOf } from '../run/scope.ts';
 import { hasEnded, type RunState, stepStateOf } from '../run/state.ts';
 import { statusOf } from '../run/verdict.ts';
@@ -13,16 +13,28 @@ import type { LiveRun } from './live-run.ts';
 import { leavePlace } from './places.ts';
 import { endOf } from './step-events.ts';
 
-/** A step that fails, or is cancelled, without ever having had a process. */
-export function failStep(run: LiveRun, node: PlanNode, failure: Failure): void {
+/** A step whose attempt fails, or is cancelled, without ever having had a process. */
+export function failStep(
+  run: LiveRun,
+  node: PlanNode,
+  failure: Failure,
+  more: { readonly again?: { readonly retry_at?: string }; readonly agent?: StepAgent } = {},
+): void {
   const step = stepStateOf(run.state, node.index);
   if (step.candidate) return giveUpMerge(run, node, failure);
   let attempt = step.attempts.length;
   if (step.status !== 'waiting') {
     attempt += 1;
-    run.record({ type: 'step.started', wave: node.wave, step: node.id, attempt });
+    const { agent } = more;
+    run.record({
+      type: 'step.started',
+      wave: node.wave,
+      step: node.id,
+      attempt,
+      ...(agent && { agent }),
+    });
   }
-  run.record({ ...endOf(node, attempt), status: statusOf(failure), failure });
+  run.record({ ...endOf(node, attempt), status: statusOf(failure), failure, ...more.again });
 }
 
 export function askForApproval(run: LiveRun, node: PlanNode): void {

@@ -12,6 +12,7 @@ import type { Ports } from '../ports/ports.ts';
 import { createState } from '../run/create-state.ts';
 import type { RunState } from '../run/state.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
+import type { Cast } from './cast.ts';
 import { driveRun, type RunControl } from './drive-run.ts';
 import { type Fork, refuseOtherTree } from './fork-point.ts';
 import { encodeFrozen, type Frozen } from './frozen.ts';
@@ -30,6 +31,8 @@ export interface RunRequest {
   readonly inputs: Readonly<Record<string, JsonValue>>;
   readonly commitTo: 'branch' | 'current';
   readonly settings: RunSettings;
+  /** Who does its agent steps. */
+  readonly cast: Cast;
   /** Checkpoint of another run to go on from. */
   readonly from?: Fork;
   /** Version of orch, for the record. */
@@ -40,6 +43,7 @@ export interface RunHooks {
   /** The run exists: its id may be shown. */
   readonly begun: (run: string) => void;
   readonly observe: LiveRunParts['observe'];
+  readonly progress?: LiveRunParts['progress'];
   readonly control: (control: RunControl) => void;
 }
 
@@ -80,9 +84,11 @@ export async function startRun(
       plan: frozen.plan,
       inputs: frozen.inputs,
       ...(from && { from: from.point }),
+      ...request.cast,
     }),
     journal: new JournalWriter(ports.files, files, { events: [], nextSegment: 0 }),
     observe: hooks.observe,
+    ...(hooks.progress && { progress: hooks.progress }),
   });
   if (!isolated) noteRunOfWorkTree(ports, git.repository, frozen.run);
   hooks.begun(frozen.run);
@@ -123,6 +129,7 @@ async function freeze(ports: Ports, git: GitPort, request: RunRequest): Promise<
     inputs: request.inputs,
     workflow: request.workflow,
     plan: request.plan,
+    ...request.cast,
   };
   for (;;) {
     const run = makeRunId(request.workflow.name, ports.clock.now(), () => ports.clock.random());
@@ -157,8 +164,8 @@ function makeRunFolders(store: FilesPort, files: RunFiles): void {
 }
 
 /** Said before anything starts, not by the step when its turn comes. */
-export function refuseWhatIsNotBuilt(workflow: Workflow): void {
-  const step = workflow.steps.find(({ kind }) => kind === 'agent' || kind === 'mcp');
+function refuseWhatIsNotBuilt(workflow: Workflow): void {
+  const step = workflow.steps.find(({ kind }) => kind === 'mcp');
   if (step) {
     throw new OrchError(
       'ORCH_NOT_AVAILABLE',

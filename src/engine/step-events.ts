@@ -1,27 +1,30 @@
 /** Parts of the events that tell how a step ended, alike wherever it worked. */
 import type { PlanNode } from '../plan/plan.ts';
-import type { CacheUse, Failure, StepFinished, Usage } from '../run/events.ts';
+import { takesOver, waitForLimit } from '../run/agent-turn.ts';
+import type { CacheUse, Failure, StepFinished } from '../run/events.ts';
 import { mayRetry } from '../run/judge.ts';
 import { retryDelayMs } from '../run/retry.ts';
+import { NO_USAGE } from '../run/spending.ts';
 import { stepStateOf } from '../run/state.ts';
+import type { Outcome } from '../run/verdict.ts';
 import type { LiveRun } from './live-run.ts';
 import type { StepCacheKey } from './step-cache.ts';
 
-const NO_USAGE: Usage = { usd: 0, input_tokens: 0, output_tokens: 0 };
-
 /** The part of step.finished that is alike everywhere; what differs is spread over it. */
-export function endOf(node: PlanNode, attempt: number): StepFinished {
+export function endOf(node: PlanNode, attempt: number, outcome?: Outcome): StepFinished {
+  const { said } = outcome ?? {};
   return {
     type: 'step.finished',
     wave: node.wave,
     step: node.id,
     attempt,
     status: 'passed',
-    exit_code: null,
-    duration_s: 0,
-    usage: NO_USAGE,
+    exit_code: outcome?.exitCode ?? null,
+    duration_s: outcome?.durationS ?? 0,
+    usage: said?.usage ?? NO_USAGE,
     outputs: {},
-    resources: null,
+    resources: outcome?.resources ?? null,
+    ...(said?.session !== undefined && { session: said.session }),
   };
 }
 
@@ -36,13 +39,19 @@ export function retryOf(
   counted = stepStateOf(run.state, node.index).counted,
 ): { retry_at?: string } {
   const step = stepStateOf(run.state, node.index);
+  if (!mayRetry(run.state, node)) return {};
+  const nowMs = run.nowMs();
+  if (takesOver(node.step, step.agentAt ?? 0, failure.kind) !== undefined)
+    return { retry_at: new Date(nowMs).toISOString() };
+  const liftedAtMs = waitForLimit({ step: node.step, state: step, failure, nowMs });
+  if (liftedAtMs !== undefined)
+    return { retry_at: new Date(Math.max(nowMs, liftedAtMs)).toISOString() };
   const delayMs = retryDelayMs(
     node.step.retry,
     { kind: failure.kind, counted, crashes: step.crashes },
     run.parts.ports.clock.random(),
   );
-  if (delayMs === undefined || !mayRetry(run.state, node)) return {};
-  return { retry_at: new Date(run.nowMs() + delayMs).toISOString() };
+  return delayMs === undefined ? {} : { retry_at: new Date(nowMs + delayMs).toISOString() };
 }
 
 export function missOf(

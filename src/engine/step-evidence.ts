@@ -2,6 +2,7 @@
 import type { PlanNode } from '../plan/plan.ts';
 import type { WorkTreePort } from '../ports/work-tree.ts';
 import { MAX_OUTPUT_BYTES, parseOutputs } from '../run/outputs.ts';
+import type { AgentSaid } from '../run/verdict.ts';
 import type { LiveRun } from './live-run.ts';
 import { attemptFolder } from './run-files.ts';
 
@@ -20,7 +21,19 @@ export async function missingFile(
   return undefined;
 }
 
+/** @param said of an agent, whose last message is the output `summary` unless it wrote one itself */
 export function readOutputs(
+  run: LiveRun,
+  node: PlanNode,
+  attempt: number,
+  said?: AgentSaid,
+): ReturnType<typeof parseOutputs> {
+  const written = readWritten(run, node, attempt);
+  if (!written.ok || said?.summary === undefined) return written;
+  return { ok: true, outputs: { summary: said.summary, ...written.outputs } };
+}
+
+function readWritten(
   run: LiveRun,
   node: PlanNode,
   attempt: number,

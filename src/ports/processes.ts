@@ -97,6 +97,13 @@ export interface ProcessPort {
   /** False for a zombie, a reused pid and a gone one. */
   isAlive(identity: ProcessIdentity): boolean;
 
+  /**
+   * Where a program is that is named as on a command line: its absolute path. A relative path is given
+   * back as it is, because only its job knows where it leads from.
+   * @param path as the variable PATH has it
+   */
+  findProgram(name: string, path: string): string | undefined;
+
   /** Starts a program in a session of its own, with nothing to read. @throws OrchError ORCH_DETACH_FAILED */
   startProgram(request: ProgramRequest): StartedProgram;
 

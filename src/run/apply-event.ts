@@ -6,6 +6,9 @@
  * the run before it is written rather than becomes its history.
  */
 import { unreachable } from '../base/errors.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import { lowerLimit, raiseLimit } from './agent-pools.ts';
+import { takesOver, untoldWaitMs } from './agent-turn.ts';
 import type {
   CheckpointCreated,
   CheckpointStarted,
@@ -35,7 +38,9 @@ import {
   restartQueueClocks,
   vacate,
 } from './readiness.ts';
+import { isRetriable } from './retry.ts';
 import { setBackAfterReboot, setBackFailures, setBackWave } from './set-back.ts';
+import { addUsage } from './spending.ts';
 import {
   type Attempt,
   gateKey,
@@ -212,7 +217,7 @@ function startStep(state: RunState, event: StepStarted): void {
 
 function newAttempt(event: StepStarted | GateStarted): Attempt {
   const { attempt, at, slot, worktree } = event as (StepStarted | GateStarted) & { at: string };
-  const { name, base } = event.type === 'step.started' ? event : {};
+  const { name, base, agent } = event.type === 'step.started' ? event : {};
   return {
     n: attempt,
     status: 'running',
@@ -220,6 +225,7 @@ function newAttempt(event: StepStarted | GateStarted): Attempt {
     ...(slot !== undefined && { slot }),
     ...(name !== undefined && { name }),
     ...(base !== undefined && { base }),
+    ...(agent !== undefined && { agent }),
     ...(worktree !== undefined && { worktree }),
   };
 }
@@ -244,8 +250,9 @@ function finishStep(state: RunState, event: StepFinished & { readonly at: string
   state.waiting.delete(node.index);
   closeAttempt(step.attempts.at(-1), event);
   const failure = event.failure?.kind;
-  if (failure === 'crash') step.crashes += 1;
-  else if (failure !== 'interrupted') step.counted += 1;
+  const isTaken = endTurn(state, node, event);
+  if (failure === 'crash') step.crashes += isTaken ? 0 : 1;
+  else if (failure !== 'interrupted' && !isTaken) step.counted += 1;
   if (event.retry_at !== undefined || failure === 'interrupted') {
     step.status = 'pending';
     step.outputs = {};
@@ -256,6 +263,36 @@ function finishStep(state: RunState, event: StepFinished & { readonly at: string
   step.status = event.status;
   step.outputs = event.outputs;
   endStep(state, node.index);
+}
+
+/** Passes the turn on among the agents of a step. @returns whether the attempt counts for nothing because of that */
+function endTurn(
+  state: RunState,
+  node: PlanNode,
+  { failure, retry_at, usage }: StepFinished,
+): boolean {
+  state.usage = addUsage(state.usage, usage);
+  if (node.step.agent === undefined) return false;
+  if (failure === undefined) raiseLimit(state, node);
+  const step = stepStateOf(state, node.index);
+  const at = step.agentAt ?? 0;
+  if (failure?.kind === 'rate_limit') {
+    const resumeAtMs = failure.resume_at === undefined ? undefined : Date.parse(failure.resume_at);
+    lowerLimit(state, node, Date.parse(step.attempts.at(-1)?.startedAt ?? ''), resumeAtMs);
+    const untilMs = resumeAtMs ?? state.atMs + untoldWaitMs(step.limits ?? 0);
+    step.limits = (step.limits ?? 0) + 1;
+    step.limitedUntilMs = Math.min(step.limitedUntilMs ?? untilMs, untilMs);
+  }
+  const next = failure && takesOver(node.step, at, failure.kind);
+  if (next !== undefined && retry_at !== undefined) {
+    step.agentAt = next;
+    return true;
+  }
+  if (failure?.kind === 'interrupted') return false;
+  const isWaiting = failure !== undefined && step.limitedUntilMs !== undefined;
+  delete step.agentAt;
+  delete step.limitedUntilMs;
+  return isWaiting && retry_at !== undefined && !isRetriable(failure.kind);
 }
 
 function closeAttempt(
@@ -275,6 +312,8 @@ function closeAttempt(
   if (event.ref) attempt.ref = event.ref;
   if (event.commit) attempt.commit = event.commit;
   if (event.left_out) attempt.leftOut = event.left_out;
+  if (event.session !== undefined) attempt.session = event.session;
+  if (attempt.agent) attempt.usage = event.usage;
 }
 
 function skipStep(state: RunState, event: StepSkipped): void {

@@ -4,7 +4,7 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import type { SkipReason } from './agenda.ts';
-import type { Failure, RunEndStatus } from './events.ts';
+import type { Failure, RunEndStatus, Usage } from './events.ts';
 import { type GateState, type RunState, stepStateOf } from './state.ts';
 
 export type Command =
@@ -57,7 +57,15 @@ export type Command =
   | { readonly type: 'roll-back'; readonly to: number }
   | { readonly type: 'close-wave'; readonly wave: number; readonly status: RunEndStatus }
   | { readonly type: 'finish'; readonly status: RunEndStatus }
-  | { readonly type: 'pause'; readonly steps: readonly string[] }
+  /** Nothing can go on by itself, or not before `resumeAtMs`. */
+  | {
+      readonly type: 'pause';
+      /** Those that wait for a person. */
+      readonly steps: readonly string[];
+      /** What else is waited for. */
+      readonly detail?: string;
+      readonly resumeAtMs?: number;
+    }
   | { readonly type: 'interrupt'; readonly signal: string }
   /** Nothing to do before this wall-clock time, unless something happens. */
   | { readonly type: 'wake'; readonly atMs: number };
@@ -67,6 +75,8 @@ export interface Situation {
   readonly nowMs: number;
   /** Commands under way whose end no event has told yet: `stop:3`, `seal:1`, `checkpoint`, ... */
   readonly busy: ReadonlySet<string>;
+  /** What attempts that run have spent so far. */
+  readonly live?: Usage;
   /** The signal that asks the run to stop and stay resumable. */
   readonly interrupt?: string;
 }

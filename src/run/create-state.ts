@@ -2,8 +2,10 @@
 import type { Plan, PlanWave } from '../plan/plan.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import { newAgenda } from './agenda.ts';
+import { newPools } from './pools.ts';
 import { rebuildReadiness } from './readiness.ts';
 import { renumberMerges } from './renumber-merges.ts';
+import { NO_USAGE } from './spending.ts';
 import {
   type ForkPoint,
   type GateState,
@@ -18,12 +20,17 @@ export interface RunDefinition {
   readonly plan: Plan;
   readonly inputs: Readonly<Record<string, JsonValue>>;
   readonly from?: ForkPoint;
+  /** Of agent steps; see RunState. */
+  readonly agents?: RunState['agents'];
+  readonly personas?: RunState['personas'];
 }
 
 export function createState(definition: RunDefinition): RunState {
-  const { workflow, plan } = definition;
+  const { plan } = definition;
   const state: RunState = {
     ...definition,
+    agents: definition.agents ?? {},
+    personas: definition.personas ?? {},
     status: 'running',
     seq: 0,
     atMs: 0,
@@ -45,7 +52,8 @@ export function createState(definition: RunDefinition): RunState {
     running: new Set(),
     runningGates: new Set(),
     waiting: new Set(),
-    pools: { free: new Map(Object.entries(workflow.pools)) },
+    pools: newPools(),
+    usage: NO_USAGE,
     agenda: newAgenda(plan.waves.length + 1),
     cleanupOpen: 0,
     leaves: 0,
@@ -67,14 +75,17 @@ export function createState(definition: RunDefinition): RunState {
 /** Takes another plan into a state whose journal says so; ended steps keep what they have. */
 export function replacePlan(
   state: RunState,
-  { workflow, plan, inputs }: Pick<RunDefinition, 'workflow' | 'plan' | 'inputs'>,
+  definition: Pick<RunDefinition, 'workflow' | 'plan' | 'inputs' | 'agents' | 'personas'>,
 ): void {
+  const { workflow, plan, inputs } = definition;
   const before = new Map(state.nodes.map((node) => [node.id, state.steps[node.index]]));
   const ids = state.nodes.map(({ id }) => id);
   const waves = state.waves;
   state.workflow = workflow;
   state.plan = plan;
   state.inputs = inputs;
+  state.agents = definition.agents ?? {};
+  state.personas = definition.personas ?? {};
   state.nodes = [...plan.nodes];
   state.steps = plan.nodes.map(({ id }) => before.get(id) ?? newStepState());
   state.indexOf.clear();

@@ -9,6 +9,7 @@
  */
 import type { PlanNode } from '../plan/plan.ts';
 import type { Alarm } from './agenda.ts';
+import { usesOf } from './agent-pools.ts';
 import { type Command, countSettling, hasFinished, isQuiet, type Situation } from './command.ts';
 import { hasFallen, openEarly, settleMerges, takeBack, whatToTakeBack } from './decide-isolated.ts';
 import {
@@ -22,9 +23,14 @@ import {
   stopWhatMustEnd,
 } from './end-early.ts';
 import { isCleanup, isFailingFast } from './judge.ts';
+import { nextResumeMs } from './pools.ts';
+import { spentOfRun, timeIsOverMs } from './spending.ts';
 import { type RunState, stepStateOf, type WaveState } from './state.ts';
 
 export { type Command, hasFinished, type Situation } from './command.ts';
+
+/** A rate limit that is lifted sooner is waited for; for a later one the run is left, to be resumed. */
+const MAX_REST_MS = 600_000;
 
 /** Undefined: wait for something to happen. */
 export function decide(state: RunState, situation: Situation): Command | undefined {
@@ -44,7 +50,7 @@ export function decide(state: RunState, situation: Situation): Command | undefin
     letGo(state, situation) ??
     settleWithoutWork(state, situation) ??
     startWork(state, situation) ??
-    openEarly(state, freeSlots(state, situation)) ??
+    (isSpent(state, situation) ? undefined : openEarly(state, freeSlots(state, situation))) ??
     advanceWave(state, situation) ??
     rest(state, situation)
   );
@@ -107,13 +113,14 @@ function startWork(state: RunState, situation: Situation): Command | undefined {
   const { nowMs } = situation;
   // Moved also while no slot is free: what is due must not be waited for.
   for (let retry = nextRetry(state); retry && retry.atMs <= nowMs; retry = nextRetry(state)) {
-    agenda.ready.push(state.nodes[retry.node] as PlanNode);
+    const node = state.nodes[retry.node] as PlanNode;
+    agenda.ready.push(node, usesOf(state, node));
     agenda.retries.drop();
   }
-  if (hasFallen(state)) return undefined;
+  if (hasFallen(state) || isSpent(state, situation)) return undefined;
   const isFailing = isFailingFast(state);
   if (freeSlots(state, situation) <= 0 && !isFailing) return undefined;
-  const node = agenda.ready.peek(state.pools, ({ index }) => {
+  const node = agenda.ready.peek(state.pools, nowMs, ({ index }) => {
     const { status, retryAtMs = 0 } = stepStateOf(state, index);
     return status !== 'pending' || retryAtMs > nowMs; // Its next attempt has an entry of its own.
   });
@@ -137,6 +144,7 @@ function advanceWave(state: RunState, situation: Situation): Command | undefined
   if (wave === undefined) return finishWhenDone(state, situation);
   switch (wave.status) {
     case 'planned':
+      if (isSpent(state, situation)) return undefined;
       return { type: 'open-wave', wave: index };
     case 'open':
       if (wave.open > 0 || state.mergeOpen || situation.busy.has(`seal:${index}`)) return undefined;
@@ -175,22 +183,57 @@ function finishWhenDone(state: RunState, situation: Situation): Command | undefi
   return back ?? recordEnd(state, status) ?? { type: 'finish', status };
 }
 
-/** Nothing can be done now: wait for a time, for a person, or (undefined) for what is under way. */
+/** Nothing can be done now: wait for a time, for a person, for a budget, or (undefined) for what is under way. */
 function rest(state: RunState, situation: Situation): Command | undefined {
-  const isPatient = nextRetry(state) === undefined && nextGate(state) === undefined;
-  if (isQuiet(state, situation) && state.waiting.size > 0 && isPatient) {
-    const steps = [...state.waiting].map((index) => (state.nodes[index] as PlanNode).id);
-    return { type: 'pause', steps };
+  const { nowMs } = situation;
+  const isStill = isQuiet(state, situation);
+  const spent = spentOfRun(state, nowMs);
+  if (isStill && spent !== undefined) {
+    return pause(state, { detail: `the budget of the run: ${spent}` });
   }
-  const atMs = nextTime(state, situation.nowMs);
+  const workAtMs = earliest(nextRetry(state)?.atMs, nextGate(state));
+  const resumeAtMs = nextResumeMs(state.pools, nowMs);
+  if (isStill && resumeAtMs !== undefined && resumeAtMs - nowMs > MAX_REST_MS) {
+    if (workAtMs === undefined || workAtMs >= resumeAtMs)
+      return pause(state, { detail: 'a rate limit', resumeAtMs });
+  }
+  if (isStill && state.waiting.size > 0 && workAtMs === undefined && resumeAtMs === undefined)
+    return pause(state, {});
+  const atMs = nextTime(state, nowMs);
   return atMs === undefined ? undefined : { type: 'wake', atMs };
+}
+
+function pause(
+  state: RunState,
+  why: Pick<Extract<Command, { type: 'pause' }>, 'detail' | 'resumeAtMs'>,
+): Command {
+  const steps = [...state.waiting].map((index) => (state.nodes[index] as PlanNode).id);
+  return { type: 'pause', steps, ...why };
 }
 
 /** Of what is due already nothing is told: it waits for a slot, not for a time. */
 function nextTime(state: RunState, nowMs: number): number | undefined {
-  const times = [nextRetry(state)?.atMs, nextDeadline(state)?.atMs, nextGate(state)];
-  const future = times.filter((time) => time !== undefined && time > nowMs);
-  return future.length === 0 ? undefined : Math.min(...(future as number[]));
+  const future = (time: number | undefined) =>
+    time !== undefined && time > nowMs ? time : undefined;
+  return earliest(
+    ...[
+      nextRetry(state)?.atMs,
+      nextDeadline(state)?.atMs,
+      nextGate(state),
+      nextResumeMs(state.pools, nowMs),
+      timeIsOverMs(state),
+    ].map(future),
+  );
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+/** Nothing more may be started, but for what cleans up. */
+function isSpent(state: RunState, { nowMs, live }: Situation): boolean {
+  return !isFailingFast(state) && spentOfRun(state, nowMs, live) !== undefined;
 }
 
 /** When the next gate may be tried again. */

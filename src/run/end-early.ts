@@ -7,6 +7,7 @@ import { type Command, isQuiet, type Situation } from './command.ts';
 import { takeBack, whatToTakeBack } from './decide-isolated.ts';
 import type { Failure, RunEndStatus } from './events.ts';
 import { isCleanup, isFailingFast, whyFailingFast } from './judge.ts';
+import { spentOfRun } from './spending.ts';
 import {
   countEnded,
   type RunState,
@@ -21,12 +22,10 @@ export function isOver(state: RunState): boolean {
   return state.cancelled || (isFailingFast(state) && state.cleanupOpen === 0);
 }
 
-export function stopWhatMustEnd(
-  state: RunState,
-  { interrupt, busy }: Situation,
-): Command | undefined {
+export function stopWhatMustEnd(state: RunState, situation: Situation): Command | undefined {
+  const { interrupt, busy } = situation;
   const why = reasonToStop(state, interrupt);
-  if (why === undefined) return undefined;
+  if (why === undefined) return stopSpending(state, situation);
   const all = interrupt !== undefined || state.cancelled;
   for (const index of state.running) {
     const node = state.nodes[index] as PlanNode;
@@ -44,6 +43,19 @@ export function stopWhatMustEnd(
     if (busy.has(`stop-gate:${key}`)) continue;
     const [wave, gate] = splitGateKey(key);
     return { type: 'stop-gate', wave, gate, failure: why };
+  }
+  return undefined;
+}
+
+/** The budget of the run is spent: agents are stopped, and begin anew when there is a larger one. */
+function stopSpending(state: RunState, { nowMs, live, busy }: Situation): Command | undefined {
+  const spent = spentOfRun(state, nowMs, live);
+  if (spent === undefined) return undefined;
+  const message = `the budget of the run: ${spent}`;
+  for (const index of state.running) {
+    const node = state.nodes[index] as PlanNode;
+    if (node.step.agent === undefined || busy.has(`stop:${index}`)) continue;
+    return { type: 'stop', node, failure: { kind: 'interrupted', message } };
   }
   return undefined;
 }

@@ -25,7 +25,7 @@ const status = { status: stepEnd };
 const wave = { wave: count };
 const attempt = { ...wave, step: text, attempt: count };
 const gate = { ...wave, gate: text, attempt: count };
-const failure = optional(record({ kind: text, message: text }));
+const failure = optional(record({ kind: text, message: text, resume_at: optional(instant) }));
 const cache = optional(record({ hit: flag, key: text, reason: text }));
 const slot = optional(count);
 const end = {
@@ -43,6 +43,15 @@ const secretPlace = record({ path: text, line: count, rule: text });
 const side = orNull(record({ mode: text, oid }));
 const conflict = record({ path: text, base: side, ours: side, theirs: side, message: text });
 const leftOut = record({ path: text, reason: text, size_bytes: optional(amount) });
+
+const agent = record({
+  name: text,
+  program: text,
+  model: optional(text),
+  persona: optional(text),
+  prompt: matching(/^[0-9a-f]{64}$/),
+  session: optional(text),
+});
 
 const SHAPES: Readonly<Record<EventType, Shape>> = {
   'run.started': record({ run: text, workflow: text, base: orNull(oid), epoch: count, boot: text }),
@@ -72,6 +81,8 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     name: optional(text),
     base: optional(oid),
     worktree: optional(count),
+    from: optional(oid),
+    agent: optional(agent),
   }),
   'step.waiting': record({ ...attempt, message: text, until: optional(instant) }),
   'step.finished': record({
@@ -80,6 +91,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     usage,
     outputs: mapOf(text),
     resources: orNull(resources),
+    session: optional(text),
     ref: optional(orNull(ref)),
     commit: optional(orNull(oid)),
     left_out: optional(listOf(leftOut)),
@@ -152,7 +164,11 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     by: optional(oneOf('command', 'on_failure')),
   }),
   'rollback.done': record({ to: count, restored: oid, tip: optional(oid) }),
-  'run.waiting': record({ steps: listOf(text) }),
+  'run.waiting': record({
+    steps: listOf(text),
+    detail: optional(text),
+    resume_at: optional(instant),
+  }),
   'run.interrupted': record({ signal: text }),
   'run.finished': record(status),
   'accept.started': record({

@@ -20,12 +20,37 @@ export type FailureKind =
   | 'conflict'
   | 'base'
   | 'secret'
-  | 'child';
+  | 'child'
+  // Of agents. `api`: the model cannot be reached or fails; `agent`: the agent says that it failed;
+  // `incomplete`: it ended without saying that it was done.
+  | 'auth'
+  | 'rate_limit'
+  | 'budget'
+  | 'context'
+  | 'api'
+  | 'agent'
+  | 'incomplete';
 
 export interface Failure {
   readonly kind: FailureKind;
   /** For people: `exit code 1`. */
   readonly message: string;
+  /** ISO 8601: when a rate limit is lifted, as far as anybody says. */
+  readonly resume_at?: string;
+}
+
+/** The agent that has an attempt. */
+export interface StepAgent {
+  /** Its name in the workflow. */
+  readonly name: string;
+  /** The program that orch knows it as. */
+  readonly program: string;
+  readonly model?: string;
+  readonly persona?: string;
+  /** SHA-256 of the prompt, which lies in the attempt's folder. */
+  readonly prompt: string;
+  /** The session of an earlier attempt that it goes on with. */
+  readonly session?: string;
 }
 
 export interface Resources {

@@ -15,6 +15,7 @@ import type {
   Resources,
   RunEndStatus,
   SecretPlace,
+  StepAgent,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -28,6 +29,7 @@ export type {
   Resources,
   RunEndStatus,
   SecretPlace,
+  StepAgent,
   StepEndStatus,
   Usage,
 } from './event-shapes.ts';
@@ -125,6 +127,23 @@ export interface StepStarted extends OfAttempt<'step.started'> {
   readonly base?: Oid;
   /** Isolated runs: number of its worktree in the pool. */
   readonly worktree?: number;
+  /** Isolated runs: the commit of the attempt whose work it goes on with, in place of `base`. */
+  readonly from?: Oid;
+  /** Agent steps: who does it. */
+  readonly agent?: StepAgent;
+}
+/** What an agent does while it works: a stream of its own, in no journal and without a number. */
+export interface StepProgress extends OfAttempt<'step.progress'> {
+  /** ISO 8601. */
+  readonly at: string;
+  /** What it says. */
+  readonly message?: string;
+  /** The tool that it uses. */
+  readonly tool?: string;
+  /** What for: the command, the path. */
+  readonly detail?: string;
+  /** What it has spent so far. */
+  readonly usage?: Usage;
 }
 export interface StepWaiting extends OfAttempt<'step.waiting'> {
   /** What it waits for. */
@@ -149,6 +168,8 @@ export interface StepFinished extends OfAttempt<'step.finished'> {
   readonly resources: Resources | null;
   /** Why it did not pass. */
   readonly failure?: Failure;
+  /** Agent steps: the agent's own session, to go on with in another attempt. */
+  readonly session?: string;
   /** Only of steps with `cache`. */
   readonly cache?: CacheUse;
   /**
@@ -338,6 +359,10 @@ export interface RollbackDone extends Body<'rollback.done'> {
 export interface RunWaiting extends Body<'run.waiting'> {
   /** Ids of the steps that wait for a person. */
   readonly steps: readonly string[];
+  /** In words, what else it waits for: a rate limit, a larger budget. */
+  readonly detail?: string;
+  /** ISO 8601: not before this time does anything go on by itself. */
+  readonly resume_at?: string;
 }
 /** Stopped by a signal; everything that ran was stopped too, and starts again on resume. */
 export interface RunInterrupted extends Body<'run.interrupted'> {

@@ -11,6 +11,7 @@ import { messageOf, unreachable } from '../base/errors.ts';
 import { childrenOf, dependentsOf, isLeaf } from '../plan/graph.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import { newAgenda } from './agenda.ts';
+import { freeAll, takeOrGive, usesOf } from './agent-pools.ts';
 import { addInstances, dropIdleInstances } from './expand.ts';
 import {
   effectiveStatus,
@@ -101,8 +102,7 @@ function resetDerived(state: RunState): void {
   state.running.clear();
   state.waiting.clear();
   state.scopes.clear();
-  state.pools.free.clear();
-  for (const [pool, size] of Object.entries(state.workflow.pools)) state.pools.free.set(pool, size);
+  freeAll(state);
   state.counts = { passed: 0, failed: 0, skipped: 0, cancelled: 0 };
   state.cleanupOpen = 0;
   state.leaves = 0;
@@ -125,17 +125,11 @@ function resetDerived(state: RunState): void {
 /** Slot and pools of a step that runs. */
 export function occupy(state: RunState, node: PlanNode): void {
   state.running.add(node.index);
-  usePools(state, node, -1);
+  takeOrGive(state, node, -1);
 }
 
 export function vacate(state: RunState, node: PlanNode): void {
-  if (state.running.delete(node.index)) usePools(state, node, 1);
-}
-
-function usePools(state: RunState, node: PlanNode, sign: 1 | -1): void {
-  for (const [pool, units] of Object.entries(node.step.uses)) {
-    state.pools.free.set(pool, (state.pools.free.get(pool) ?? 0) + sign * units);
-  }
+  if (state.running.delete(node.index)) takeOrGive(state, node, 1);
 }
 
 /** A step waits for a person, or for its answer to be taken up. */
@@ -210,7 +204,7 @@ function judge(state: RunState, node: PlanNode): void {
   } else if (node.kind === 'dynamic') agenda.expansions.push(index);
   else if (node.step.kind === 'approval') agenda.approvals.push(index);
   else {
-    if (step.retryAtMs === undefined) agenda.ready.push(node);
+    if (step.retryAtMs === undefined) agenda.ready.push(node, usesOf(state, node));
     else agenda.retries.set({ node: index, atMs: step.retryAtMs });
     limitQueue(state, node);
   }

@@ -6,22 +6,18 @@
  * different `uses` in the workflow, usually one.
  */
 import type { PlanNode } from '../plan/plan.ts';
-
-export interface Pools {
-  /** Free units by pool name. */
-  readonly free: Map<string, number>;
-}
+import { hasRoom, type Pools, type Uses } from './pools.ts';
 
 interface Line {
-  readonly uses: readonly (readonly [pool: string, units: number])[];
+  readonly uses: Uses;
   readonly heap: PlanNode[];
 }
 
 export class ReadyQueue {
   readonly #lines = new Map<string, Line>();
 
-  push(node: PlanNode): void {
-    const uses = Object.entries(node.step.uses);
+  /** @param uses what it takes of pools while it runs */
+  push(node: PlanNode, uses: Uses): void {
     const key = JSON.stringify(uses);
     let line = this.#lines.get(key);
     if (line === undefined) {
@@ -35,21 +31,16 @@ export class ReadyQueue {
    * The most urgent step whose pools have room; it stays in the queue.
    * @param isStale true for an entry that does not hold any more; it is dropped here
    */
-  peek(pools: Pools, isStale: (node: PlanNode) => boolean): PlanNode | undefined {
+  peek(pools: Pools, nowMs: number, isStale: (node: PlanNode) => boolean): PlanNode | undefined {
     let best: PlanNode | undefined;
     for (const { uses, heap } of this.#lines.values()) {
       while (heap[0] !== undefined && isStale(heap[0])) popHeap(heap, isBefore);
       const first = heap[0];
-      if (first === undefined || !uses.every(([pool, units]) => hasRoom(pools, pool, units)))
-        continue;
+      if (first === undefined || !hasRoom(pools, uses, nowMs)) continue;
       if (best === undefined || isBefore(first, best)) best = first;
     }
     return best;
   }
-}
-
-function hasRoom(pools: Pools, pool: string, units: number): boolean {
-  return (pools.free.get(pool) ?? 0) >= units;
 }
 
 /** Longest remaining path first; among equals the order of the file, so that runs are alike. */

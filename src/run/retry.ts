@@ -20,9 +20,16 @@ const RETRIABLE: ReadonlySet<FailureKind> = new Set([
   'signal',
   'missing_output',
   'bad_output',
+  'api',
+  'agent',
+  'incomplete',
   // On what was merged meanwhile, the same work may well go together with it.
   'conflict',
 ]);
+
+export function isRetriable(kind: FailureKind): boolean {
+  return RETRIABLE.has(kind);
+}
 
 export interface FailedAttempt {
   readonly kind: FailureKind;

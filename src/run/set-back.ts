@@ -160,6 +160,9 @@ function setBack(step: StepState): void {
   delete step.waitingUntilMs;
   delete step.waitingFor;
   delete step.endedSeq;
+  delete step.agentAt;
+  delete step.limits;
+  delete step.limitedUntilMs;
 }
 
 /** Nobody waits any more for an attempt that was under way when its work was taken back. */

@@ -8,6 +8,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
+import type { AgentDefinition } from '../workflow/agent-settings.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import type { Agenda } from './agenda.ts';
 import type {
@@ -18,8 +19,11 @@ import type {
   LeftOutFile,
   RunEndStatus,
   SecretPlace,
+  StepAgent,
   StepEndStatus,
+  Usage,
 } from './events.ts';
+import type { Pools } from './pools.ts';
 
 export type RunStatus = 'running' | 'waiting' | 'interrupted' | RunEndStatus;
 /** `merging`: its work is done, and what it left is to be merged. */
@@ -47,6 +51,10 @@ export interface Attempt {
   leftOut?: readonly LeftOutFile[];
   /** What it left is part of the run's result. */
   merged?: boolean;
+  agent?: StepAgent;
+  usage?: Usage;
+  /** The agent's own session. */
+  session?: string;
 }
 
 /** What is to be merged, and what it was made from. */
@@ -89,6 +97,12 @@ export interface StepState {
   /** While it merges. */
   candidate?: Candidate;
   conflict?: Conflict;
+  /** Whose turn it is among the agents of the step; the first one's when absent. */
+  agentAt?: number;
+  /** Rate limits that it has met. */
+  limits?: number;
+  /** Since the first agent had its turn, one was limited until then. Milliseconds since 1970. */
+  limitedUntilMs?: number;
   /** Number of the event with which it ended for good. */
   endedSeq?: number;
 }
@@ -163,6 +177,10 @@ export interface RunState {
   workflow: Workflow;
   plan: Plan;
   inputs: Readonly<Record<string, JsonValue>>;
+  /** By the names that steps use. */
+  agents: Readonly<Record<string, AgentDefinition>>;
+  /** Texts by name. */
+  personas: Readonly<Record<string, string>>;
   status: RunStatus;
   /** Number of the last event. */
   seq: number;
@@ -196,7 +214,9 @@ export interface RunState {
   readonly running: Set<number>;
   readonly runningGates: Set<string>;
   readonly waiting: Set<number>;
-  readonly pools: { readonly free: Map<string, number> };
+  readonly pools: Pools;
+  /** What all attempts that have ended have spent. */
+  usage: Usage;
   agenda: Agenda;
   /** Leaf steps that have not ended although they run whatever fails (trigger_rule all_done). */
   cleanupOpen: number;

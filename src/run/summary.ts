@@ -63,7 +63,7 @@ export function summarise(
     checkpoints: newestCheckpoints(state).map(({ wave, commit }) => ({ wave, commit })),
     branch: state.checkpoints.length === 0 ? null : branch,
     duration_s: Math.max(0, Math.round(endMs - startMs)) / 1000, // The clock may have been set back.
-    usage: { usd: 0, input_tokens: 0, output_tokens: 0 },
+    usage: state.usage,
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
     left_out: leftOutFiles(state),

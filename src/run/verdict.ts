@@ -2,7 +2,18 @@
  * What an attempt came to, from evidence: how its process ended, what it was stopped for, what it
  * handed on and what it left behind.
  */
-import type { Failure, Resources, StepEndStatus } from './events.ts';
+import type { Failure, Resources, StepEndStatus, Usage } from './events.ts';
+
+/** What an agent said of its work, in the words of its own protocol. */
+export interface AgentSaid {
+  /** Its protocol has a last word; else its exit code says whether it has failed. */
+  readonly hasVerdict: boolean;
+  readonly failure?: Failure;
+  readonly usage: Usage;
+  readonly session?: string;
+  /** Its last message. */
+  readonly summary?: string;
+}
 
 /** How an attempt's process ended. */
 export interface Outcome {
@@ -16,6 +27,8 @@ export interface Outcome {
   readonly lost: boolean;
   /** Processes that outlived SIGKILL. */
   readonly survivors: number;
+  /** Of agents. */
+  readonly said?: AgentSaid;
 }
 
 /** Undefined: by its process alone, the attempt has passed. */
@@ -25,10 +38,25 @@ export function failureOf(outcome: Outcome): Failure | undefined {
     const message = 'its process was lost without an exit code';
     return withSurvivors({ kind: 'crash', message }, outcome.survivors);
   }
-  if (outcome.exitCode === 0) return undefined;
+  const { said } = outcome;
+  if (said?.hasVerdict && said.failure === undefined) return undefined;
   const signal = signalName((outcome.exitCode ?? 0) - 128);
+  if (said) return failureOfAgent(said, outcome.exitCode, signal);
+  if (outcome.exitCode === 0) return undefined;
   if (signal !== undefined) return { kind: 'signal', message: `ended by ${signal}` };
   return { kind: 'exit', message: `exit code ${outcome.exitCode}` };
+}
+
+/** A signal that nobody sent on purpose is a crash of the agent, and another one may have better luck. */
+function failureOfAgent(
+  { failure, hasVerdict }: AgentSaid,
+  exitCode: number | null,
+  signal: string | undefined,
+): Failure | undefined {
+  if (signal !== undefined && (failure === undefined || failure.kind === 'incomplete'))
+    return { kind: 'crash', message: `ended by ${signal}` };
+  if (!hasVerdict && exitCode === 0) return undefined;
+  return failure ?? { kind: 'exit', message: `exit code ${exitCode}` };
 }
 
 export function statusOf(failure: Failure | undefined): StepEndStatus {

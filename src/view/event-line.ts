@@ -6,6 +6,7 @@ import type {
   ResolveFinished,
   RunEvent,
   StepFinished,
+  StepStarted,
   WaveSealed,
 } from '../run/events.ts';
 import { countEnded, type RunState } from '../run/state.ts';
@@ -31,7 +32,7 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
     case 'wave.started':
       return `wave ${event.wave}/${state.plan.waves.length}: ${plural(event.steps.length, 'step')}`;
     case 'step.started':
-      return `  start  ${event.step}${event.attempt > 1 ? ` (attempt ${event.attempt})` : ''}`;
+      return startLine(event);
     case 'step.finished':
       // It is done when it is merged.
       if (event.status === 'passed' && event.commit) return undefined;
@@ -81,6 +82,16 @@ function describe(event: RunEvent, state: RunState, ended: number): string | und
   }
 }
 
+function startLine({ step, attempt, agent }: StepStarted): string {
+  const notes = [
+    ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+    ...(agent
+      ? [agent.persona === undefined ? agent.name : `${agent.name} as ${agent.persona}`]
+      : []),
+  ];
+  return `  start  ${step}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}`;
+}
+
 function sealedLine({ wave, left_out, secrets, refused }: WaveSealed): string | undefined {
   if (refused && secrets) {
     return `  FAIL   wave ${wave} holds what looks like a secret: ${secretsText(secrets)}; ${SECRET_REMEDY}`;
@@ -92,6 +103,13 @@ function sealedLine({ wave, left_out, secrets, refused }: WaveSealed): string | 
     ...(left_out.length === 0 ? [] : [`  left out of the checkpoint: ${leftOutText(left_out)}`]),
   ];
   return told.length === 0 ? undefined : told.join(';');
+}
+
+function againText({ at, retry_at }: { readonly at: string; readonly retry_at?: string }): string {
+  if (retry_at === undefined) return '';
+  return Date.parse(retry_at) <= Date.parse(at)
+    ? ', again at once'
+    : `, again in ${pauseText(at, retry_at)}`;
 }
 
 /** Tenths of a second: a pause has no finer meaning. */
@@ -117,16 +135,14 @@ function mergeEnd(
     return `  done   ${event.step}${cached}, ${took}${settled}${kept}  ${progress}`;
   }
   if (event.failure === undefined) return `  clash  ${event.step}: ${paths}`;
-  const again =
-    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  const again = againText(event);
   return `  FAIL   ${event.step}: ${event.failure.message}, ${took}${again}  ${progress}`;
 }
 
 function resolveEnd(event: ResolveFinished & Pick<RunEvent, 'at'>): string | undefined {
   if (event.status === 'passed') return `  settled ${event.step}`;
   if (event.failure === undefined || event.round === 0) return undefined;
-  const again =
-    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  const again = againText(event);
   return `  FAIL   ${event.step}: ${event.failure.message}${again}`;
 }
 
@@ -137,8 +153,7 @@ function stepEnd(event: StepFinished & Pick<RunEvent, 'at'>, progress: string): 
     : event.cache?.hit
       ? ' (from the cache)'
       : '';
-  const again =
-    event.retry_at === undefined ? '' : `, again in ${pauseText(event.at, event.retry_at)}`;
+  const again = againText(event);
   const took = durationText(event.duration_s * 1000);
   return `  ${what}  ${event.step}${note}, ${took}${again}  ${progress}`;
 }

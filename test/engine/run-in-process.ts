@@ -57,6 +57,7 @@ export async function startInProcess(
     commitTo: 'branch',
     settings: settingsOfTests(repository),
     version: '1.2.3',
+    cast: {},
   } as const;
   return await startRun(ports, await ports.openGit(repository.top), request, fullHooks(hooks));
 }

@@ -3,7 +3,7 @@ import { makePlan, type PlanOptions } from '../../src/plan/make-plan.ts';
 import { applyEvent } from '../../src/run/apply-event.ts';
 import { createState } from '../../src/run/create-state.ts';
 import { type Command, decide, type Situation } from '../../src/run/decide.ts';
-import type { FailureKind, RunEvent, RunEventBody } from '../../src/run/events.ts';
+import type { FailureKind, RunEvent, RunEventBody, StepFinished } from '../../src/run/events.ts';
 import { nodeOf, type RunState, stepStateOf } from '../../src/run/state.ts';
 import type { JsonValue, Workflow } from '../../src/workflow/workflow.ts';
 
@@ -18,9 +18,10 @@ export class HandRun {
     workflow: Workflow,
     options: Partial<PlanOptions> = {},
     inputs: Readonly<Record<string, JsonValue>> = {},
+    agents: RunState['agents'] = {},
   ) {
     const plan = makePlan(workflow, { concurrency: 4, strategies: {}, ...options });
-    this.state = createState({ run: 'r', workflow, plan, inputs });
+    this.state = createState({ run: 'r', workflow, plan, inputs, agents });
     this.record({ type: 'run.started', run: 'r', workflow: 'w', base: null, epoch: 1, boot: 'b' });
     this.seal(0);
     this.checkpoint(0);
@@ -65,16 +66,25 @@ export class HandRun {
     });
   }
 
-  pass(step: string, outputs: Readonly<Record<string, string>> = {}): void {
-    this.record({ ...this.#end(step), status: 'passed', outputs });
+  pass(
+    step: string,
+    outputs: Readonly<Record<string, string>> = {},
+    more: Partial<StepFinished> = {},
+  ): void {
+    this.record({ ...this.#end(step), status: 'passed', outputs, ...more });
   }
 
-  fail(step: string, kind: FailureKind = 'exit', retryInMs?: number): void {
+  fail(
+    step: string,
+    kind: FailureKind = 'exit',
+    retryInMs?: number,
+    more: Partial<StepFinished> = {},
+  ): void {
     const retry =
       retryInMs === undefined ? {} : { retry_at: new Date(this.nowMs + retryInMs).toISOString() };
     const isCancelled = kind === 'cancelled' || kind === 'interrupted';
     const status = isCancelled ? 'cancelled' : 'failed';
-    this.record({ ...this.#end(step), status, failure: { kind, message: 'x' }, ...retry });
+    this.record({ ...this.#end(step), status, failure: { kind, message: 'x' }, ...retry, ...more });
   }
 
   skip(step: string): void {

@@ -13,6 +13,7 @@ import type {
   ProcessPort,
 } from '../../ports/processes.ts';
 import { startDetachedProgram } from './detached-program.ts';
+import { findProgram } from './find-program.ts';
 import { startKeeperProcess } from './keeper.ts';
 import { createProcTable } from './proc-table.ts';
 import type { ProcessTable } from './process-table.ts';
@@ -38,6 +39,7 @@ export function createProcesses(table: ProcessTable = openProcessTable()): Proce
       const entry = table.find(pid);
       return entry?.alive === true && entry.start === start;
     },
+    findProgram,
     startProgram: startDetachedProgram,
     startKeeper: (slot, exitLog, events) => {
       const keeper = startKeeperProcess(slot, exitLog, forgetEnded(keepers, events), identify);

@@ -8,6 +8,7 @@ import { readRun } from '../../engine/read-run.ts';
 import { resumeRun } from '../../engine/resume-run.ts';
 import { diffWorkflows } from '../../plan/fingerprint.ts';
 import { makePlan } from '../../plan/make-plan.ts';
+import type { Ports } from '../../ports/ports.ts';
 import { hasFinished } from '../../run/decide.ts';
 import { isIsolated, type RunState } from '../../run/state.ts';
 import { changeLines, takenLines } from '../../view/change-lines.ts';
@@ -15,7 +16,7 @@ import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
 import { openProject, templateFolders } from '../open-project.ts';
 import { openRunSession, preferSmallHeap } from '../run-session.ts';
-import { branchName, currentBranch, settingsFor } from './run.ts';
+import { branchName, castFor, currentBranch, settingsFor } from './run.ts';
 
 export interface ResumeOptions {
   readonly acceptChanges?: boolean;
@@ -41,7 +42,9 @@ export async function resumeCommand(
       root,
       ...templateFolders(context),
     });
-  const changed = options.acceptChanges ? changedDefinition(context, before, read()) : undefined;
+  const changed = options.acceptChanges
+    ? changedDefinition(context, ports, before, read())
+    : undefined;
   if (changed === undefined && !hasFinished(before)) noteChanges(context, before, read);
   const config = loadConfig(ports.files, root);
   using session = await openRunSession(context);
@@ -67,13 +70,15 @@ export async function resumeCommand(
 
 function changedDefinition(
   context: CliContext,
+  ports: Ports,
   state: RunState,
-  { workflow, strategies }: Definition,
+  { workflow, strategies, config }: Definition,
 ): ChangedDefinition {
   const { concurrency, strategy, workspace } = state.plan;
   return {
     workflow,
     plan: (merged: Workflow) => makePlan(merged, { concurrency, strategy, workspace, strategies }),
+    cast: castFor(context, ports, config),
     tell: (changes) => {
       for (const line of takenLines(changes)) context.note(line);
     },

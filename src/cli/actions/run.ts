@@ -1,6 +1,7 @@
 /** The work of `orch run`: definition, plan, run. */
 import { availableParallelism } from 'node:os';
 import { branchOf } from '../../checkpoint/layout.ts';
+import { type Cast, castOf } from '../../engine/cast.ts';
 import { findForkPoint } from '../../engine/fork-point.ts';
 import type { RunSettings } from '../../engine/live-run.ts';
 import { loadDefinition } from '../../engine/load-definition.ts';
@@ -12,6 +13,7 @@ import type { GitPort } from '../../ports/git.ts';
 import type { Ports } from '../../ports/ports.ts';
 import type { Config } from '../../workflow/config-schema.ts';
 import { resolveInputs } from '../../workflow/inputs.ts';
+import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
 import { namedWorkflow } from '../named-workflow.ts';
 import { noteWithoutEffect } from '../note-without-effect.ts';
@@ -74,6 +76,7 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
+      cast: castFor(context, ports, config)(workflow),
       ...(from && { from }),
       settings: settingsFor(context, config, {
         useCache: options.cache,
@@ -119,6 +122,16 @@ export function settingsFor(
       worktree: worktreeSettings(pool.ports.files, config, environment, pool.git.repository),
     }),
   };
+}
+
+/** Finds who does the agent steps of a workflow. */
+export function castFor(
+  context: CliContext,
+  { processes }: Ports,
+  config: Config,
+): (workflow: Workflow) => Cast {
+  return (workflow) =>
+    castOf(workflow, { processes, config, environment: definedEnvironment(context) });
 }
 
 /** `orch/<run>`: as people type it. */

@@ -1,0 +1,158 @@
+/**
+ * What an agent step comes to as a job: whose turn it is, the prompt in a file, the command line, and
+ * the few variables of the environment that an agent gets.
+ */
+
+import { commandFor, executableOf, MAX_ARGUMENT_BYTES } from '../agent/programs.ts';
+import { composePrompt } from '../agent/prompt.ts';
+import { scriptOf } from '../agent/script.ts';
+import { sha256 } from '../base/hash.ts';
+import type { PlanNode } from '../plan/plan.ts';
+import type { Failure, FailureKind, StepAgent } from '../run/events.ts';
+import { contextOf } from '../run/scope.ts';
+import { type Attempt, stepStateOf } from '../run/state.ts';
+import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentCall, Timeout } from '../workflow/workflow.ts';
+import type { LiveRun } from './live-run.ts';
+
+export const PROMPT_FILE = 'prompt.md';
+
+/** What everybody's programs need; an agent gets nothing else of orch's environment unless it is named. */
+const ALWAYS_PASSED = ['PATH', 'HOME', 'LANG', 'TERM'];
+
+export interface AgentJob {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Variables of orch's own environment that it gets. */
+  readonly pass: readonly string[];
+  /** For the record. */
+  readonly agent: StepAgent;
+  readonly definition: AgentDefinition;
+  /** Stands for its work in the cache: the same agent, asked the same. */
+  readonly identity: string;
+}
+
+/** The agent whose turn it is. */
+export function agentOf(run: LiveRun, node: PlanNode, call: AgentCall): AgentDefinition {
+  const name = call.names[stepStateOf(run.state, node.index).agentAt ?? 0] ?? '';
+  const definition = run.state.agents[name];
+  if (definition === undefined) throw new Error(`the run has no agent ${name}`);
+  return definition;
+}
+
+/** As the agent's own limits say where the step says nothing. */
+export function agentTimeout({ limits }: AgentDefinition, timeout: Timeout): Timeout {
+  const { timeMs: totalMs, idleMs } = limits;
+  return {
+    ...(totalMs !== undefined && { totalMs }),
+    ...(idleMs !== undefined && { idleMs }),
+    ...timeout,
+  };
+}
+
+export interface AgentWork {
+  readonly node: PlanNode;
+  readonly call: AgentCall;
+  readonly definition: AgentDefinition;
+  /** Of the attempt. */
+  readonly folder: string;
+  /** Absolute path of evidence.md. */
+  readonly evidence: string | undefined;
+  /** Number of the worktree; undefined in place. */
+  readonly worktree: number | undefined;
+}
+
+/** Writes the prompt. @throws OrchError when an expression in it cannot be evaluated */
+export function agentJob(run: LiveRun, work: AgentWork): AgentJob | { readonly failure: Failure } {
+  const { node, call, definition, folder } = work;
+  const missing = missingProgram(run, definition);
+  if (missing !== undefined) return { failure: { kind: 'unavailable', message: missing } };
+  const prompt = promptOf(run, work);
+  const promptFile = `${folder}/${PROMPT_FILE}`;
+  const session = sessionOf(stepStateOf(run.state, node.index).attempts.at(-1), work);
+  const command = commandFor({
+    agent: definition,
+    promptFile,
+    ...(session !== undefined && { session }),
+  });
+  const bytes = Buffer.byteLength(prompt);
+  if (command.argv.some((word) => typeof word !== 'string') && bytes > MAX_ARGUMENT_BYTES) {
+    const message = `its prompt has ${bytes} bytes, and ${definition.program} takes it as one argument of at most ${MAX_ARGUMENT_BYTES}`;
+    return { failure: { kind: 'context', message } };
+  }
+  const { files } = run.parts.ports;
+  files.makeFolder(folder);
+  files.replaceUnsynced(promptFile, prompt);
+  const { name, program, model } = definition;
+  const digest = sha256(prompt);
+  return {
+    script: scriptOf(command, promptFile),
+    env: { ...definition.env, ORCH_PROMPT_FILE: promptFile },
+    pass: [...ALWAYS_PASSED, ...definition.passEnv],
+    agent: {
+      name,
+      program,
+      ...(model !== undefined && { model }),
+      ...(call.persona !== undefined && { persona: call.persona }),
+      prompt: digest,
+      ...(session !== undefined && { session }),
+    },
+    definition,
+    identity: JSON.stringify({ definition, prompt: digest }),
+  };
+}
+
+function promptOf(run: LiveRun, { node, call, evidence }: AgentWork): string {
+  const { files } = run.parts.ports;
+  const told = evidence === undefined ? undefined : files.readText(evidence);
+  const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
+  return composePrompt({
+    ...(persona !== undefined && { persona }),
+    task: call.prompt,
+    context: contextOf(run.state, node, [call.prompt]),
+    ...(told !== undefined && {
+      before: { kind: isLeftOff(run, node) ? 'left-off' : 'failed', evidence: told },
+    }),
+  });
+}
+
+/**
+ * The last attempt ended for a reason that is not its task's: who does it now goes on where it stopped,
+ * in an isolated run in a worktree that holds its commit.
+ */
+export function isLeftOff(run: LiveRun, node: PlanNode): boolean {
+  const kind = stepStateOf(run.state, node.index).attempts.at(-1)?.failure?.kind;
+  return kind !== undefined && LEFT_OFF.has(kind);
+}
+
+const LEFT_OFF: ReadonlySet<FailureKind> = new Set([
+  'auth',
+  'budget',
+  'crash',
+  'interrupted',
+  'rate_limit',
+  'unavailable',
+]);
+
+function missingProgram(run: LiveRun, definition: AgentDefinition): string | undefined {
+  const { ports, settings } = run.parts;
+  const program = executableOf({ agent: definition });
+  const found = ports.processes.findProgram(program, settings.environment['PATH'] ?? '');
+  return found === undefined ? `the program ${program} is not on PATH` : undefined;
+}
+
+/**
+ * The session of the last attempt, for the same agent in the same folder: programs keep sessions by
+ * folder. One that was gone on with and failed in its own words is left alone.
+ */
+function sessionOf(
+  last: Attempt | undefined,
+  { definition, worktree }: AgentWork,
+): string | undefined {
+  if (last?.agent?.name !== definition.name || last.worktree !== worktree) return undefined;
+  const isStale =
+    last.agent.session !== undefined && FAILED_BY_ITSELF.has(last.failure?.kind ?? '');
+  return isStale ? undefined : last.session;
+}
+
+const FAILED_BY_ITSELF: ReadonlySet<string> = new Set(['agent', 'incomplete', 'exit']);
