@@ -106,6 +106,10 @@ export const ERROR_CODES = {
     exit: 'usage',
     meaning: 'A step names an agent that config.yaml does not define and that orch does not know.',
   },
+  ORCH_NO_PROMPT: {
+    exit: 'usage',
+    meaning: 'There is no prompt of an agent where one was asked for.',
+  },
   ORCH_AGENT_MISSING: {
     exit: 'environment',
     meaning: 'None of the agent programs that a step may use is there.',

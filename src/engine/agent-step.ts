@@ -142,14 +142,15 @@ function missingProgram(run: LiveRun, definition: AgentDefinition): string | und
 }
 
 /**
- * The session of the last attempt, for the same agent in the same folder: programs keep sessions by
- * folder. One that was gone on with and failed in its own words is left alone.
+ * The session of the last attempt, for the same agent in the same folder: programs but codex keep
+ * sessions by folder. One that was gone on with and failed in its own words is left alone.
  */
 function sessionOf(
   last: Attempt | undefined,
   { definition, worktree }: AgentWork,
 ): string | undefined {
-  if (last?.agent?.name !== definition.name || last.worktree !== worktree) return undefined;
+  if (last?.agent?.name !== definition.name) return undefined;
+  if (last.worktree !== worktree && definition.program !== 'codex') return undefined;
   const isStale =
     last.agent.session !== undefined && FAILED_BY_ITSELF.has(last.failure?.kind ?? '');
   return isStale ? undefined : last.session;

@@ -108,7 +108,11 @@ export class AgentWatch {
   }
 
   #tell(one: Listened, progress: AgentProgress): void {
-    if (progress.kind === 'usage') one.usage = progress.usage;
+    if (progress.kind === 'usage') {
+      one.usage = progress.usage;
+      // Whoever decides has to hear of it: it may be all that the run may spend.
+      if (this.#run.state.workflow.budget !== undefined) this.#run.post(() => {});
+    }
     this.#run.parts.progress?.({
       type: 'step.progress',
       at: new Date(this.#run.nowMs()).toISOString(),

@@ -59,7 +59,9 @@ export function attemptsOf(state: RunState, id: string): number {
   const leaves = leavesOf(state, id);
   const [only] = leaves;
   const node = only === undefined ? undefined : state.nodes[only];
-  if (leaves.length !== 1 || node?.kind !== 'step') return Number.POSITIVE_INFINITY;
+  // An agent's step is begun anew whenever another one takes over, or a limit is lifted.
+  if (leaves.length !== 1 || node?.kind !== 'step' || node.step.agent)
+    return Number.POSITIVE_INFINITY;
   return Math.max(node.step.retry.maxAttempts, state.steps[node.index]?.attempts.length ?? 0);
 }
 

@@ -143,6 +143,10 @@ export function applyEvent(state: RunState, event: RunEvent): void {
       return;
     case 'run.waiting':
       state.status = 'waiting';
+      if (event.detail !== undefined) {
+        const { detail, resume_at } = event;
+        state.held = { detail, ...(resume_at !== undefined && { resumeAt: resume_at }) };
+      }
       return;
     case 'run.interrupted':
       state.status = 'interrupted';
@@ -170,6 +174,7 @@ function resumeRun(state: RunState, event: RunResumed): void {
   const rebooted = event.boot !== state.boot;
   state.epoch = event.epoch;
   state.boot = event.boot;
+  delete state.held;
   if (rebooted && !isIsolated(state)) setBackAfterReboot(state, event.retry_failed);
   if (event.retry_failed) {
     setBackFailures(state);

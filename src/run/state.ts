@@ -215,6 +215,8 @@ export interface RunState {
   readonly runningGates: Set<string>;
   readonly waiting: Set<number>;
   readonly pools: Pools;
+  /** While the run waits for something other than a person. */
+  held?: { readonly detail: string; readonly resumeAt?: string };
   /** What all attempts that have ended have spent. */
   usage: Usage;
   agenda: Agenda;

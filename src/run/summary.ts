@@ -1,7 +1,7 @@
 /** How a run stands, as the JSON that scripts read: the last line of `run --json`, and `show --json`. */
 import type { Oid } from '../base/ids.ts';
 import { isLeaf } from '../plan/graph.ts';
-import type { CacheUse, Failure, LeftOutFile, SecretPlace } from './events.ts';
+import type { CacheUse, Failure, LeftOutFile, SecretPlace, StepAgent, Usage } from './events.ts';
 import type { Attempt, Checkpoint, Conflict, RunState } from './state.ts';
 
 export interface RunSummary {
@@ -19,11 +19,9 @@ export interface RunSummary {
   readonly checkpoints: readonly { readonly wave: number; readonly commit: Oid }[];
   readonly branch: string | null;
   readonly duration_s: number;
-  readonly usage: {
-    readonly usd: number;
-    readonly input_tokens: number;
-    readonly output_tokens: number;
-  };
+  readonly usage: Usage;
+  /** What it waits for other than a person, and when that is over; null when there is no such thing. */
+  readonly waits_for: { readonly detail: string; readonly resume_at: string | null } | null;
   readonly cache: {
     readonly hits: number;
     readonly misses: readonly { readonly of: string; readonly reason: string }[];
@@ -64,6 +62,7 @@ export function summarise(
     branch: state.checkpoints.length === 0 ? null : branch,
     duration_s: Math.max(0, Math.round(endMs - startMs)) / 1000, // The clock may have been set back.
     usage: state.usage,
+    waits_for: waitsFor(state),
     cache: cacheUse(state),
     gates_left_out: [...new Set(state.plan.waves.flatMap((wave) => wave.gatesLeftOut))],
     left_out: leftOutFiles(state),
@@ -71,6 +70,10 @@ export function summarise(
     rescue: state.wentBack ? (state.lastRescue ?? null) : null,
     left_wave: leftWave(state, sealedRef),
   };
+}
+
+export function waitsFor({ held }: RunState): RunSummary['waits_for'] {
+  return held === undefined ? null : { detail: held.detail, resume_at: held.resumeAt ?? null };
 }
 
 /** One a wave: a wave may have been done again, and the last one says how the run ended. */
@@ -145,6 +148,8 @@ export function describeRun(state: RunState): Record<string, unknown> {
       tree,
       at,
     })),
+    usage: state.usage,
+    waits_for: waitsFor(state),
     stands_at: state.standsAt ?? state.checkpoints.at(-1)?.wave ?? null,
     left_out: leftOutFiles(state),
     waves: state.waves.flatMap((wave, index) =>
@@ -199,6 +204,10 @@ export function describeAttempt(attempt: Attempt): {
   base?: string;
   commit?: string | null;
   merged?: boolean;
+  /** Of agent steps. */
+  agent?: StepAgent;
+  usage?: Usage;
+  session?: string;
   failure?: Failure;
   cache?: CacheUse;
   retry_at?: string;
@@ -216,6 +225,9 @@ export function describeAttempt(attempt: Attempt): {
       commit: attempt.commit ?? null,
       merged: attempt.merged ?? false,
     }),
+    ...(attempt.agent && { agent: attempt.agent }),
+    ...(attempt.usage && { usage: attempt.usage }),
+    ...(attempt.session !== undefined && { session: attempt.session }),
     ...(attempt.failure && { failure: attempt.failure }),
     ...(attempt.cache && { cache: attempt.cache }),
     ...(attempt.retryAt !== undefined && { retry_at: attempt.retryAt }),

@@ -17,7 +17,7 @@ import { nextLine, type Reader } from './next-line.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
 import { type ActiveRun, activeRunOf } from './run-overview.ts';
 import { fateText, progressText, statusWords, waitingText } from './status-text.ts';
-import { salvageLine } from './summary-text.ts';
+import { heldLine, salvageLine, spentLine } from './summary-text.ts';
 import type { ColumnRules } from './table-text.ts';
 import { durationText } from './time-text.ts';
 
@@ -79,6 +79,8 @@ export function runDetails(facts: RunFacts, nowMs: number, reader: Reader): RunD
     footer: [
       ...checkpointLines(state, facts.branch),
       ...salvageLine(state),
+      ...spentLine(state),
+      ...heldLine(state),
       ...active.waiting.map(waitingText),
       ...nextLine(reader, active.next),
     ],

@@ -6,7 +6,7 @@ import type { Progress, WaveProgress } from '../run/progress.ts';
 import { progressOf } from '../run/progress.ts';
 import { type RunState, type RunStatus, splitGateKey } from '../run/state.ts';
 import { type Fate, type RunFacts, workKey } from './run-facts.ts';
-import { shellWord } from './summary-text.ts';
+import { resumeCommand, shellWord } from './summary-text.ts';
 
 export interface RunOverview {
   readonly run: string;
@@ -169,7 +169,7 @@ function nextCommand({ state, source, branch, isAccepted, answered }: RunFacts):
     case 'waiting': {
       const open = waitingSteps(state, answered).find((step) => !step.answered);
       return open === undefined
-        ? `orch resume ${run}`
+        ? resumeCommand(state)
         : `orch approve ${run} ${shellWord(open.step)}`;
     }
     case 'interrupted':

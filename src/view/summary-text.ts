@@ -9,6 +9,7 @@ import { leftOutText } from './left-out-text.ts';
 import { nextLine, type Reader } from './next-line.ts';
 import { SECRET_REMEDY, secretsText } from './secrets-text.ts';
 import { durationText } from './time-text.ts';
+import { usageText } from './usage-text.ts';
 
 export function renderSummary(state: RunState, summary: RunSummary, reader: Reader): string {
   const { steps } = summary;
@@ -18,6 +19,8 @@ export function renderSummary(state: RunState, summary: RunSummary, reader: Read
   const lines = [
     `${summary.status}: ${summary.run}, ${plural(state.leaves, 'step')} (${parts.join(', ') || 'none ended'}) in ${plural(summary.waves, 'wave')}, ${durationText(summary.duration_s * 1000)}`,
     ...failures(state),
+    ...heldLine(state, '  '),
+    ...spentLine(state, '  '),
     ...cacheLines(summary),
     ...summary.gates_left_out.map(
       (gate) =>
@@ -87,6 +90,24 @@ export function salvageLine(state: RunState, indent = ''): string[] {
   return hasLeftWork(state) ? [`${indent}pinned and in no result: orch salvage ${state.run}`] : [];
 }
 
+/** What a run waits for other than a person. */
+export function heldLine({ held }: RunState, indent = ''): string[] {
+  if (held === undefined) return [];
+  const until = held.resumeAt === undefined ? '' : ` until ${held.resumeAt}`;
+  return [`${indent}waits for ${stripControl(held.detail)}${until}`];
+}
+
+export function spentLine({ usage }: RunState, indent = ''): string[] {
+  const spent = usageText(usage);
+  return spent === '' ? [] : [`${indent}agents spent ${spent}`];
+}
+
+/** A spent budget is made larger where it stands. */
+export function resumeCommand({ run, held, workflow }: RunState): string {
+  if (held === undefined || held.resumeAt !== undefined) return `orch resume ${run}`;
+  return `raise the budget in ${shellWord(workflow.file)}, then: orch resume ${run} --accept-changes`;
+}
+
 function cacheLines({ cache }: RunSummary): string[] {
   const lines = cache.hits > 0 ? [`  cache: ${plural(cache.hits, 'hit')}`] : [];
   return [
@@ -106,7 +127,8 @@ function nextCommand(state: RunState, { status, run, branch }: RunSummary): stri
     }
     case 'waiting': {
       const [first] = state.waiting;
-      const id = first === undefined ? '' : (state.nodes[first]?.id ?? '');
+      if (first === undefined) return resumeCommand(state);
+      const id = state.nodes[first]?.id ?? '';
       return `orch approve ${run} ${shellWord(id)}, then: orch resume ${run}`;
     }
     case 'interrupted':

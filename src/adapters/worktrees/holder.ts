@@ -18,6 +18,12 @@ export function describeSelf(processes: ProcessPort): Holder {
   return { ...processes.self(), ...processes.place(), boot: processes.bootId() };
 }
 
+/** Of another container or machine: its pid means nothing here. */
+export function isElsewhere(processes: ProcessPort, holder: Holder): boolean {
+  const here = processes.place();
+  return holder.host !== here.host || holder.pid_ns !== here.pid_ns;
+}
+
 /** One of another container or machine, which nobody can see from here, counts as living. */
 export function isHolderAlive(processes: ProcessPort, holder: Holder): boolean {
   const here = processes.place();

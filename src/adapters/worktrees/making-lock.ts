@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { OrchError } from '../../base/errors.ts';
 import type { FilesPort } from '../../ports/files.ts';
 import type { ProcessPort } from '../../ports/processes.ts';
-import { describeSelf, type Holder, isHolder, isHolderAlive } from './holder.ts';
+import { describeSelf, type Holder, isElsewhere, isHolder, isHolderAlive } from './holder.ts';
 
 export interface LockWorld {
   readonly files: FilesPort;
@@ -82,10 +82,26 @@ function livingHolder(
     const path = `${folder}/${name}`;
     if (path === mine) continue;
     const holder = readHolder(files, path);
-    if (holder !== undefined && isHolderAlive(processes, holder)) return { ...holder, path };
+    if (holder !== undefined && isRival(processes, holder)) return { ...holder, path };
     files.remove(path);
   }
   return undefined;
+}
+
+/** This process has a queue: what it announced before is over, and could not be removed then. */
+function isRival(processes: ProcessPort, holder: Holder): boolean {
+  const { pid, start } = processes.self();
+  const isOwn = holder.pid === pid && holder.start === start && !isElsewhere(processes, holder);
+  return !isOwn && isHolderAlive(processes, holder);
+}
+
+/** Removes what processes that were killed have announced. */
+export function clearDead({ files, processes }: LockWorld, folder: string): void {
+  for (const name of files.list(folder)) {
+    const path = `${folder}/${name}`;
+    const holder = readHolder(files, path);
+    if (holder === undefined || !isHolderAlive(processes, holder)) files.remove(path);
+  }
 }
 
 /** Undefined when it is gone again, or nothing that this file has written whole. */

@@ -20,8 +20,14 @@ import { readBrought } from './brought.ts';
 import { inWordsOfPool } from './call-git.ts';
 import { sizeOnDisk } from './disk-size.ts';
 import { findGitDir, isRealFolder, lockReason } from './make-worktree.ts';
+import { clearDead } from './making-lock.ts';
 import { poolPlace, rootOf } from './pool-place.ts';
-import { openPrepared, type PoolWorld, prepareWorktree } from './prepare-worktree.ts';
+import {
+  makingLockFolder,
+  openPrepared,
+  type PoolWorld,
+  prepareWorktree,
+} from './prepare-worktree.ts';
 import { openRecords } from './records.ts';
 import { removeWorktree } from './remove-worktree.ts';
 
@@ -94,6 +100,7 @@ export function openWorktreePool(
       if (claim?.run != null && claim.root === root) releaseNumber(number);
     },
     releaseOthers(run, keep) {
+      clearDead(ports, makingLockFolder(place));
       for (const number of records.numbers()) {
         if (!keep.includes(number) && records.claim(number)?.run === run) releaseNumber(number);
       }

@@ -148,6 +148,33 @@ describe('locks of git that others hold', () => {
     await pool.prepare(pool.claim(RUN), stage.first);
     expect(readdirSync(making)).toEqual([]);
   });
+
+  test('what this process has announced and could not take back is in nobody’s way either', async () => {
+    using stage = await makeStage();
+    const making = stage.repository.path('.git/orch/pool/making');
+    mkdirSync(making, { recursive: true });
+    const processes = createProcesses();
+    const holder = { ...processes.place(), ...processes.self(), boot: processes.bootId() };
+    writeFileSync(join(making, 'own'), JSON.stringify(holder));
+    const pool = await stage.open();
+    await pool.prepare(pool.claim(RUN), stage.first);
+    expect(readdirSync(making)).toEqual([]);
+  });
+
+  test('what a dead process has announced goes when a run lets go of its worktrees', async () => {
+    using stage = await makeStage();
+    const making = stage.repository.path('.git/orch/pool/making');
+    mkdirSync(making, { recursive: true });
+    const processes = createProcesses();
+    const dead = { ...processes.place(), pid: spawnSync('true').pid, start: '1' };
+    const living = { ...processes.place(), ...processes.self() };
+    const boot = processes.bootId();
+    writeFileSync(join(making, 'dead'), JSON.stringify({ ...dead, boot }));
+    writeFileSync(join(making, 'living'), JSON.stringify({ ...living, boot }));
+    const pool = await stage.open();
+    pool.releaseOthers(RUN, []);
+    expect(readdirSync(making)).toEqual(['living']);
+  });
 });
 
 describe('removing', () => {
