@@ -106,6 +106,12 @@ export const ERROR_CODES = {
     exit: 'usage',
     meaning: 'A step names an agent that config.yaml does not define and that orch does not know.',
   },
+  ORCH_UNKNOWN_PERSONA: { exit: 'usage', meaning: 'There is no persona of this name.' },
+  ORCH_INVALID_PERSONA: { exit: 'usage', meaning: 'The file of a persona cannot be used.' },
+  ORCH_PERSONA_EXISTS: {
+    exit: 'refused',
+    meaning: 'The project has a persona of this name already; nothing was written.',
+  },
   ORCH_NO_PROMPT: {
     exit: 'usage',
     meaning: 'There is no prompt of an agent where one was asked for.',

@@ -16,6 +16,7 @@ import { registerGc } from './commands/gc.ts';
 import { registerInit } from './commands/init.ts';
 import { registerList } from './commands/list.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerPersona } from './commands/persona.ts';
 import { registerPlan } from './commands/plan.ts';
 import { registerReject } from './commands/reject.ts';
 import { registerResume } from './commands/resume.ts';
@@ -66,6 +67,6 @@ export const COMMAND_GROUPS: readonly CommandGroup[] = [
       registerAudit,
     ],
   },
-  { heading: 'Building blocks:', commands: [registerSchema] },
+  { heading: 'Building blocks:', commands: [registerPersona, registerSchema] },
   { heading: 'Housekeeping:', commands: [registerGc, registerCompletion] },
 ];

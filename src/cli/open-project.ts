@@ -1,5 +1,6 @@
 /** What most commands need first: the ports, the repository, and where the user's own files are. */
 import { join } from 'node:path';
+import type { PersonaPlaces } from '../engine/find-personas.ts';
 import type { GitPort } from '../ports/git.ts';
 import type { Ports } from '../ports/ports.ts';
 import type { CliContext } from './context.ts';
@@ -27,6 +28,11 @@ export function templateFolders(context: CliContext): {
     userTemplates: join(config, 'orch/templates'),
     builtInTemplates: join(context.packageRoot, 'templates/workflows'),
   };
+}
+
+/** Where personas are, for a work tree. */
+export function personaPlaces(context: CliContext, root: string): PersonaPlaces {
+  return { root, builtIn: join(context.packageRoot, 'templates/personas') };
 }
 
 /** The environment of this process: what has a value. */

@@ -10,7 +10,7 @@ import { sha256 } from '../base/hash.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { Failure, FailureKind, StepAgent } from '../run/events.ts';
 import { contextOf } from '../run/scope.ts';
-import { type Attempt, stepStateOf } from '../run/state.ts';
+import { type Attempt, type FrozenPersona, stepStateOf } from '../run/state.ts';
 import type { AgentDefinition } from '../workflow/agent-settings.ts';
 import type { AgentCall, Timeout } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
@@ -37,7 +37,20 @@ export function agentOf(run: LiveRun, node: PlanNode, call: AgentCall): AgentDef
   const name = call.names[stepStateOf(run.state, node.index).agentAt ?? 0] ?? '';
   const definition = run.state.agents[name];
   if (definition === undefined) throw new Error(`the run has no agent ${name}`);
-  return definition;
+  const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
+  return persona === undefined ? definition : inPersona(definition, persona);
+}
+
+/** Models and tools of personas are named in the words of claude, and mean nothing to other programs. */
+function inPersona(definition: AgentDefinition, persona: FrozenPersona): AgentDefinition {
+  if (definition.program !== 'claude') return definition;
+  const model = definition.model ?? persona.model;
+  const tools = persona.tools === undefined ? [] : ['--allowedTools', persona.tools.join(',')];
+  return {
+    ...definition,
+    ...(model !== undefined && { model }),
+    args: [...definition.args, ...tools],
+  };
 }
 
 /** As the agent's own limits say where the step says nothing. */
@@ -107,7 +120,7 @@ function promptOf(run: LiveRun, { node, call, evidence }: AgentWork): string {
   const told = evidence === undefined ? undefined : files.readText(evidence);
   const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
   return composePrompt({
-    ...(persona !== undefined && { persona }),
+    ...(persona && { persona: persona.prompt }),
     task: call.prompt,
     context: contextOf(run.state, node, [call.prompt]),
     ...(told !== undefined && {

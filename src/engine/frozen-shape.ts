@@ -154,7 +154,9 @@ const frozen = record({
     criticalPath: texts,
   }),
   agents: optional(mapOf(agent)),
-  personas: optional(mapOf(text)),
+  personas: optional(
+    mapOf(record({ prompt: text, model: optional(text), tools: optional(texts) })),
+  ),
 });
 
 interface Places {

@@ -10,7 +10,7 @@ import { canonicalJson } from '../base/hash.ts';
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
-import type { ForkPoint } from '../run/state.ts';
+import type { ForkPoint, FrozenPersona } from '../run/state.ts';
 import type { AgentDefinition } from '../workflow/agent-settings.ts';
 import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
 import { hasFrozenShape } from './frozen-shape.ts';
@@ -36,8 +36,7 @@ export interface Frozen {
   readonly plan: Plan;
   /** Who does its agent steps, by the names that they use; absent where there are none, as is `personas`. */
   readonly agents?: Readonly<Record<string, AgentDefinition>>;
-  /** Texts by name. */
-  readonly personas?: Readonly<Record<string, string>>;
+  readonly personas?: Readonly<Record<string, FrozenPersona>>;
 }
 
 /**

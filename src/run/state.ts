@@ -170,6 +170,13 @@ export interface ForkPoint {
   readonly commit: Oid;
 }
 
+/** Who an agent should be, as the run began with it. */
+export interface FrozenPersona {
+  readonly prompt: string;
+  readonly model?: string;
+  readonly tools?: readonly string[];
+}
+
 export interface RunState {
   readonly run: string;
   /** Absent for a run that began on the user's files alone. */
@@ -179,8 +186,8 @@ export interface RunState {
   inputs: Readonly<Record<string, JsonValue>>;
   /** By the names that steps use. */
   agents: Readonly<Record<string, AgentDefinition>>;
-  /** Texts by name. */
-  personas: Readonly<Record<string, string>>;
+  /** By name. */
+  personas: Readonly<Record<string, FrozenPersona>>;
   status: RunStatus;
   /** Number of the last event. */
   seq: number;

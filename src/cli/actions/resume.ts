@@ -43,7 +43,7 @@ export async function resumeCommand(
       ...templateFolders(context),
     });
   const changed = options.acceptChanges
-    ? changedDefinition(context, ports, before, read())
+    ? changedDefinition(context, ports, root, before, read())
     : undefined;
   if (changed === undefined && !hasFinished(before)) noteChanges(context, before, read);
   const config = loadConfig(ports.files, root);
@@ -71,6 +71,7 @@ export async function resumeCommand(
 function changedDefinition(
   context: CliContext,
   ports: Ports,
+  root: string,
   state: RunState,
   { workflow, strategies, config }: Definition,
 ): ChangedDefinition {
@@ -78,7 +79,7 @@ function changedDefinition(
   return {
     workflow,
     plan: (merged: Workflow) => makePlan(merged, { concurrency, strategy, workspace, strategies }),
-    cast: castFor(context, ports, config),
+    cast: castFor(context, ports, config, root),
     tell: (changes) => {
       for (const line of takenLines(changes)) context.note(line);
     },

@@ -17,7 +17,12 @@ import type { Workflow } from '../../workflow/workflow.ts';
 import type { CliContext } from '../context.ts';
 import { namedWorkflow } from '../named-workflow.ts';
 import { noteWithoutEffect } from '../note-without-effect.ts';
-import { definedEnvironment, openProject, templateFolders } from '../open-project.ts';
+import {
+  definedEnvironment,
+  openProject,
+  personaPlaces,
+  templateFolders,
+} from '../open-project.ts';
 import { openRunSession, preferSmallHeap } from '../run-session.ts';
 
 /** Between SIGTERM and SIGKILL. */
@@ -76,7 +81,7 @@ export async function runCommand(
       plan,
       inputs,
       commitTo: options.commitTo,
-      cast: castFor(context, ports, config)(workflow),
+      cast: castFor(context, ports, config, root)(workflow),
       ...(from && { from }),
       settings: settingsFor(context, config, {
         useCache: options.cache,
@@ -127,11 +132,13 @@ export function settingsFor(
 /** Finds who does the agent steps of a workflow. */
 export function castFor(
   context: CliContext,
-  { processes }: Ports,
+  { files, processes }: Ports,
   config: Config,
+  root: string,
 ): (workflow: Workflow) => Cast {
-  return (workflow) =>
-    castOf(workflow, { processes, config, environment: definedEnvironment(context) });
+  const personas = personaPlaces(context, root);
+  const environment = definedEnvironment(context);
+  return (workflow) => castOf(workflow, { files, processes, config, personas, environment });
 }
 
 /** `orch/<run>`: as people type it. */
