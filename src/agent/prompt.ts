@@ -18,11 +18,15 @@ import {
 export interface PromptParts {
   /** The text of the persona. */
   readonly persona?: string;
-  /** The step's prompt as it is written in the workflow. */
-  readonly task: string;
-  readonly context: ExpressionContext;
+  readonly task: Task;
   /** Why it is not the first to try. */
   readonly before?: Before;
+}
+
+export interface Task {
+  readonly text: string;
+  /** What `text` names as `[quote 1]`, fenced. */
+  readonly quotes: readonly string[];
 }
 
 export interface Before {
@@ -35,9 +39,8 @@ export interface Before {
 /** Values of other steps up to this length stand in the sentence that names them. */
 const MAX_INLINE_CHARACTERS = 200;
 
-/** @throws OrchError when an expression of the prompt cannot be evaluated */
-export function composePrompt({ persona, task, context, before }: PromptParts): string {
-  const { text, quotes } = fillIn(task, context);
+export function composePrompt({ persona, task, before }: PromptParts): string {
+  const { text, quotes } = task;
   const parts = [
     ...(persona === undefined ? [] : [persona.trim()]),
     RULES,
@@ -66,11 +69,12 @@ const BEFORE: Readonly<Record<Before['kind'], string>> = {
     'Your task was begun before and could not be brought to an end. What was done so far may lie in your working directory: look first, and go on from there.',
 };
 
-/** Values of other steps that are long, or have several lines, are moved to the end and quoted there. */
-function fillIn(
-  task: string,
-  context: ExpressionContext,
-): { readonly text: string; readonly quotes: readonly string[] } {
+/**
+ * The prompt of a step as it is written in the workflow, with its expressions evaluated. Values of other
+ * steps that are long, or have several lines, are moved to the end and quoted there.
+ * @throws OrchError when an expression cannot be evaluated
+ */
+export function fillInTask(task: string, context: ExpressionContext): Task {
   const quotes: string[] = [];
   const texts = parseTemplate(task).map((part) => {
     if (part.kind === 'text') return part.text;

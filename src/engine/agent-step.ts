@@ -4,7 +4,7 @@
  */
 
 import { commandFor, executableOf, MAX_ARGUMENT_BYTES } from '../agent/programs.ts';
-import { composePrompt } from '../agent/prompt.ts';
+import { composePrompt, fillInTask, type Task } from '../agent/prompt.ts';
 import { scriptOf } from '../agent/script.ts';
 import { sha256 } from '../base/hash.ts';
 import type { PlanNode } from '../plan/plan.ts';
@@ -78,11 +78,44 @@ export interface AgentWork {
 /** Writes the prompt. @throws OrchError when an expression in it cannot be evaluated */
 export function agentJob(run: LiveRun, work: AgentWork): AgentJob | { readonly failure: Failure } {
   const { node, call, definition, folder } = work;
+  const session = sessionOf(stepStateOf(run.state, node.index).attempts.at(-1), work);
+  const prompt = promptOf(run, work);
+  return askAgent(run, { definition, folder, prompt, persona: call.persona, session });
+}
+
+/** The job of an agent that is to settle a conflict. @param task what both sides wanted */
+export function settlingJob(
+  run: LiveRun,
+  folder: string,
+  task: Task,
+): AgentJob | { readonly failure: Failure } {
+  const { agents: names = [], persona: name } = run.state.workflow.conflicts ?? {};
+  const persona = name === undefined ? undefined : run.state.personas[name];
+  const there = names
+    .flatMap((each) => run.state.agents[each] ?? [])
+    .find((each) => missingProgram(run, each) === undefined);
+  const first = there ?? run.state.agents[names[0] ?? ''];
+  if (first === undefined) throw new Error('no agent settles conflicts');
+  const definition = persona === undefined ? first : inPersona(first, persona);
+  const prompt = composePrompt({ ...(persona && { persona: persona.prompt }), task });
+  return askAgent(run, { definition, folder, prompt, persona: name, session: undefined });
+}
+
+interface Question {
+  readonly definition: AgentDefinition;
+  readonly folder: string;
+  readonly prompt: string;
+  readonly persona: string | undefined;
+  readonly session: string | undefined;
+}
+
+function askAgent(
+  run: LiveRun,
+  { definition, folder, prompt, persona, session }: Question,
+): AgentJob | { readonly failure: Failure } {
   const missing = missingProgram(run, definition);
   if (missing !== undefined) return { failure: { kind: 'unavailable', message: missing } };
-  const prompt = promptOf(run, work);
   const promptFile = `${folder}/${PROMPT_FILE}`;
-  const session = sessionOf(stepStateOf(run.state, node.index).attempts.at(-1), work);
   const command = commandFor({
     agent: definition,
     promptFile,
@@ -106,7 +139,7 @@ export function agentJob(run: LiveRun, work: AgentWork): AgentJob | { readonly f
       name,
       program,
       ...(model !== undefined && { model }),
-      ...(call.persona !== undefined && { persona: call.persona }),
+      ...(persona !== undefined && { persona }),
       prompt: digest,
       ...(session !== undefined && { session }),
     },
@@ -121,8 +154,7 @@ function promptOf(run: LiveRun, { node, call, evidence }: AgentWork): string {
   const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
   return composePrompt({
     ...(persona && { persona: persona.prompt }),
-    task: call.prompt,
-    context: contextOf(run.state, node, [call.prompt]),
+    task: fillInTask(call.prompt, contextOf(run.state, node, [call.prompt])),
     ...(told !== undefined && {
       before: { kind: isLeftOff(run, node) ? 'left-off' : 'failed', evidence: told },
     }),

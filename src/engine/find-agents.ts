@@ -28,13 +28,17 @@ export interface AgentsRequest {
 }
 
 /**
- * By the names that steps use.
+ * By the names that steps use, and by their own.
  * @throws OrchError ORCH_UNKNOWN_AGENT; ORCH_AGENT_MISSING when none of the agents of a step is there
  */
 export function findAgents(workflow: Workflow, request: AgentsRequest): Agents {
   const found = new Map<string, AgentDefinition>();
   for (const { names, spot } of asked(workflow)) {
-    for (const name of names) if (!found.has(name)) found.set(name, define(name, request, spot));
+    for (const name of names) {
+      const agent = found.get(name) ?? define(name, request, spot);
+      // The one that `auto` is goes by its own name in the journal.
+      found.set(name, agent).set(agent.name, agent);
+    }
     if (!names.some((name) => isThere(found.get(name), request))) throw missing(names, found, spot);
   }
   return Object.fromEntries(found);

@@ -84,14 +84,11 @@ export function finishMerge(run: LiveRun): void {
 
 /** Undefined: the conflict is to be settled. */
 function failureOf(state: RunState, result: MergeResult): Failure | undefined {
-  const { policy, run } = conflictsSetting(state);
-  if (policy === 'ask' || (policy === 'agent' && run !== undefined)) return undefined;
+  const { policy, run, agents } = conflictsSetting(state);
+  const isSettled = run !== undefined || agents !== undefined;
+  if (policy === 'ask' || (policy === 'agent' && isSettled)) return undefined;
   const paths = namePaths(result.conflicts.map(({ path }) => path));
-  const hint = policy === 'agent' ? '; no agent can settle it yet: give conflicts.run' : '';
-  return {
-    kind: 'conflict',
-    message: `does not merge with what was done meanwhile: ${paths}${hint}`,
-  };
+  return { kind: 'conflict', message: `does not merge with what was done meanwhile: ${paths}` };
 }
 
 /** The attempt was counted when its process ended. */

@@ -9,10 +9,11 @@ import { attemptRef, resolvedRef } from '../checkpoint/layout.ts';
 import { namePaths } from '../checkpoint/rollback.ts';
 import type { PlanNode } from '../plan/plan.ts';
 import type { MergeConflict } from '../ports/git.ts';
-import type { Failure, ResolveFinished } from '../run/events.ts';
+import type { Failure, ResolveFinished, Usage } from '../run/events.ts';
 import { type Conflict, type RunState, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
-import type { AttemptSpec, Attempts } from './attempts.ts';
+import { type AgentJob, agentTimeout, PROMPT_FILE, settlingJob } from './agent-step.ts';
+import type { AttemptSpec, Attempts, JobSpec } from './attempts.ts';
 import { stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
 import { conflictsSetting } from './perform-merge.ts';
@@ -85,35 +86,56 @@ function askPerson(run: LiveRun, node: PlanNode, place: Place): void {
 
 function launch(run: LiveRun, attempts: Attempts, node: PlanNode, place: Place): void {
   const started = begun(run, node, place);
-  const script = conflictsSetting(run.state).run;
-  if (script === undefined) throw new Error('no command settles conflicts');
   const folder = resolveFolder(run.parts.files, node.id, started.attempt, started.round);
+  const conflict = conflictOf(run, node);
+  const { files } = run.parts.ports;
   let env: Record<string, string>;
+  let work: Work | { readonly failure: Failure };
   try {
     env = stepEnvironment(run.state, node, started.attempt, folder);
+    files.makeFolder(folder);
+    work = workOf(run, folder, promptFor(run, node, conflict));
   } catch (error) {
     leavePlace(run, started.worktree);
     return failStep(run, node, { kind: 'expression', message: messageOf(error) });
   }
-  const { files } = run.parts.ports;
-  const conflict = conflictOf(run, node);
-  files.makeFolder(folder);
-  files.replace(`${folder}/prompt.md`, promptFor(run, node, conflict));
+  if ('failure' in work) {
+    leavePlace(run, started.worktree);
+    return failStep(run, node, work.failure);
+  }
   files.replace(`${folder}/conflicts.json`, `${JSON.stringify(conflict.files, null, 2)}\n`);
+  const { script, agent, pass } = work;
   const keeper = attempts.take();
-  run.record({ ...started, by: 'command', slot: keeper.slot });
-  run.afterwards(() =>
-    attempts.start(keeper, specOf(run, node, started, place), {
-      script: withSetup(place, folder, script),
-      env: {
-        ...env,
-        ...placeEnvironment(place),
-        ORCH_PROMPT_FILE: `${folder}/prompt.md`,
-        ORCH_CONFLICTS_FILE: `${folder}/conflicts.json`,
-      },
-      cwd: place.root,
-    }),
-  );
+  run.record({ ...started, by: 'command', slot: keeper.slot, ...(agent && { agent }) });
+  const job: JobSpec = {
+    script: withSetup(place, folder, script),
+    env: {
+      ...work.env,
+      ...env,
+      ...placeEnvironment(place),
+      ORCH_PROMPT_FILE: `${folder}/${PROMPT_FILE}`,
+      ORCH_CONFLICTS_FILE: `${folder}/conflicts.json`,
+    },
+    cwd: place.root,
+    ...(pass && { pass }),
+  };
+  run.afterwards(() => attempts.start(keeper, specOf(run, node, started, place), job));
+}
+
+/** What settles it: the workflow's own script, or an agent. */
+interface Work extends Partial<AgentJob> {
+  readonly script: string;
+}
+
+function workOf(
+  run: LiveRun,
+  folder: string,
+  prompt: string,
+): Work | { readonly failure: Failure } {
+  const { run: script } = conflictsSetting(run.state);
+  if (script === undefined) return settlingJob(run, folder, { text: prompt, quotes: [] });
+  run.parts.ports.files.replace(`${folder}/${PROMPT_FILE}`, prompt);
+  return { script };
 }
 
 /** What both sides wanted, for whoever settles it. */
@@ -156,11 +178,15 @@ export function adoptResolve(run: LiveRun, attempts: Attempts, node: PlanNode): 
 }
 
 function specOf(run: LiveRun, node: PlanNode, round: Round, place: Place | undefined): AttemptSpec {
+  const { timeout } = conflictsSetting(run.state);
+  const asked = stepStateOf(run.state, node.index).conflict?.open?.agent;
+  const definition = asked && run.state.agents[asked.name];
   return {
     key: resolveKey(node.id, round.attempt, round.round),
     folder: resolveFolder(run.parts.files, node.id, round.attempt, round.round),
     marker: stepMarker(run.state, node.id),
-    timeout: conflictsSetting(run.state).timeout,
+    timeout: definition ? agentTimeout(definition, timeout) : timeout,
+    ...(definition && { agent: { node, attempt: round.attempt, definition } }),
     ended: (outcome) => {
       run.busy.delete(`stop:${node.index}`);
       endResolve(run, node, round, outcome, place);
@@ -191,8 +217,21 @@ function endResolve(
   outcome: Outcome,
   place: Place | undefined,
 ): void {
-  const { exitCode, durationS } = outcome;
-  settle(run, node, round, { place, failure: failureOf(outcome), exitCode, durationS });
+  const { exitCode, durationS, said } = outcome;
+  const failure = failureOf(outcome);
+  settle(run, node, round, {
+    place,
+    // Whatever keeps an agent from it, the step is tried again only as its own `retry` says.
+    failure:
+      failure && said?.failure ? { kind: 'conflict', message: notSettled(failure) } : failure,
+    exitCode,
+    durationS,
+    ...(said && { usage: said.usage }),
+  });
+}
+
+function notSettled({ message }: Failure): string {
+  return `the agent could not settle the conflict: ${message}`;
 }
 
 interface Settled {
@@ -200,6 +239,7 @@ interface Settled {
   readonly failure: Failure | undefined;
   readonly exitCode: number | null;
   readonly durationS: number;
+  readonly usage?: Usage;
 }
 
 /** Pins the worktree as it was left, then says what came of the conflict. */
@@ -238,6 +278,7 @@ function settle(run: LiveRun, node: PlanNode, round: Round, settled: Settled): v
         status: statusOf(failure),
         exit_code: settled.exitCode,
         duration_s: settled.durationS,
+        ...(settled.usage && { usage: settled.usage }),
         ...(commit !== undefined && { commit, ref }),
         ...(failure && { failure, ...retryOf(run, node, failure, counted - 1) }),
       };

@@ -116,6 +116,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     onto: oid,
     worktree: count,
     slot,
+    agent: optional(agent),
     message: optional(text),
   }),
   'resolve.finished': record({
@@ -124,6 +125,7 @@ const SHAPES: Readonly<Record<EventType, Shape>> = {
     ...status,
     exit_code: orNull(amount),
     duration_s: amount,
+    usage: optional(usage),
     commit: optional(oid),
     ref: optional(ref),
     failure,

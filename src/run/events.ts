@@ -217,7 +217,7 @@ export interface MergeFinished extends OfAttempt<'merge.finished'> {
 export interface ResolveStarted extends OfAttempt<'resolve.started'> {
   /** Number of the try, from 1: what was settled may conflict with what was merged meanwhile. */
   readonly round: number;
-  /** The workflow's `conflicts.run`, or a person (`orch approve`). */
+  /** The workflow's `conflicts.run` or an agent, or a person (`orch approve`). */
   readonly by: 'command' | 'person';
   /** What the conflict is with; the worktree stands there. */
   readonly onto: Oid;
@@ -225,6 +225,8 @@ export interface ResolveStarted extends OfAttempt<'resolve.started'> {
   readonly worktree: number;
   /** The keeper that has the command. */
   readonly slot?: number;
+  /** The command is this agent's. */
+  readonly agent?: StepAgent;
   /** What is asked of the person. */
   readonly message?: string;
 }
@@ -237,6 +239,8 @@ export interface ResolveFinished extends OfAttempt<'resolve.finished'> {
   readonly exit_code: number | null;
   /** From start to end, in seconds. */
   readonly duration_s: number;
+  /** What the agent spent; absent where there was none. */
+  readonly usage?: Usage;
   /** The worktree as it was settled; made from `onto`. */
   readonly commit?: Oid;
   /** Ref that holds `commit`. */

@@ -13,6 +13,7 @@ import type {
 } from './events.ts';
 import { misfit } from './expect-event.ts';
 import { endStep, requeue } from './readiness.ts';
+import { addUsage } from './spending.ts';
 import { nodeOf, type RunState, type StepState, stepStateOf } from './state.ts';
 
 /** The work of an attempt is done; it stands in the queue. */
@@ -71,9 +72,15 @@ export function startResolve(
   const step = stepStateOf(state, index);
   const { conflict } = step;
   if (conflict === undefined || conflict.open) throw misfit(event, 'it has no open conflict');
-  const { by, worktree, slot, at: startedAt } = event;
+  const { by, worktree, slot, agent, at: startedAt } = event;
   conflict.rounds += 1;
-  conflict.open = { by, worktree, startedAt, ...(slot !== undefined && { slot }) };
+  conflict.open = {
+    by,
+    worktree,
+    startedAt,
+    ...(slot !== undefined && { slot }),
+    ...(agent && { agent }),
+  };
   if (by === 'command') return;
   step.status = 'waiting';
   if (event.message !== undefined) step.waitingFor = event.message;
@@ -84,6 +91,7 @@ export function finishResolve(state: RunState, event: ResolveFinished): void {
   const { index } = nodeOf(state, event.step);
   const step = stepStateOf(state, index);
   const { conflict } = step;
+  if (event.usage) state.usage = addUsage(state.usage, event.usage);
   state.waiting.delete(index);
   delete step.answer;
   delete step.waitingFor;

@@ -75,6 +75,7 @@ export interface Conflict {
     readonly worktree: number;
     readonly startedAt: string;
     readonly slot?: number;
+    readonly agent?: StepAgent;
   };
 }
 

@@ -69,6 +69,7 @@ export function readConflicts(written: WorkflowFile['conflicts']): ConflictsSett
     timeout: readTimeout(timeout),
     ...(run !== undefined && { run }),
     ...(persona !== undefined && { persona }),
-    ...(agent !== undefined && { agents: agentNames(agent) }),
+    // Whoever wants an agent to settle conflicts, and names none, takes whichever there is.
+    ...(policy === 'agent' && run === undefined && { agents: agentNames(agent ?? 'auto') }),
   };
 }

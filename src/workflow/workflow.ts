@@ -150,6 +150,7 @@ export interface ConflictsSetting {
   readonly run?: string;
   readonly timeout: Timeout;
   readonly persona?: string;
+  /** Of the policy `agent` where there is no `run`; the first one that is there settles conflicts. */
   readonly agents?: readonly string[];
 }
 

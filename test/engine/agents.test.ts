@@ -9,7 +9,7 @@ import { outcomeOf } from '../rig/cli.ts';
 import { assertNoProcess } from '../rig/processes.ts';
 import { asRunOutcome, untilRun } from '../rig/runs.ts';
 import { CODEX, makeAgents, prints } from './agent-stage.ts';
-import { WAIT_FOR } from './isolated-stage.ts';
+import { untilMerged, WAIT_FOR } from './isolated-stage.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -360,4 +360,50 @@ test('an agent step that was cached is not asked again, until its prompt is anot
   expect(stage.calls('coder')).toBe(1);
   await stage.run(workflow('two'));
   expect(stage.calls('coder')).toBe(2);
+});
+
+describe('a conflict', () => {
+  const steps = `
+concurrency: 2
+steps:
+  first: { run: 'echo first > text.txt' }
+  second: { run: '${untilMerged('text.txt')}; echo second > text.txt' }
+`;
+
+  test('is settled by an agent that knows what both sides wanted', async () => {
+    const stage = makeAgents({
+      'other.txt': 'x\n',
+      '.orch/personas/own.md': '---\ndescription: o\n---\nYou settle.\n',
+    });
+    stage.agent('coder', 'codex', [
+      `echo both > text.txt\n${CODEX.begun}\n${CODEX.done('Settled')}`,
+    ]);
+    const run = await stage.run(`conflicts: { policy: agent, agent: coder, persona: own }${steps}`);
+    expect(`${run.code} ${run.stderr}`).toMatch(/^0 /);
+    expect(run.file('text.txt')).toBe('both');
+    const { prompt } = stage.asked('coder', 1);
+    expect(prompt).toMatch(/^You settle\./);
+    expect(prompt).toContain('echo first > text.txt');
+    expect(prompt).toContain('echo second > text.txt');
+    expect(run.of('resolve.started')[0]?.agent).toMatchObject({ name: 'coder', persona: 'own' });
+    expect(run.of('resolve.finished')[0]?.usage).toMatchObject({ input_tokens: 10 });
+    expect(run.summary.usage).toMatchObject({ input_tokens: 10 });
+  });
+
+  test.for([
+    {
+      name: 'the agent says that it failed',
+      part: CODEX.failed('401 Unauthorized'),
+      why: 'could not settle',
+    },
+    { name: 'markers are left', part: CODEX.done('Settled'), why: 'conflict markers are left' },
+  ])('is not settled when $name', async ({ part, why }) => {
+    const stage = makeAgents({ 'other.txt': 'x\n' });
+    stage.agent('coder', 'codex', [`${CODEX.begun}\n${part}`]);
+    const run = await stage.run(`conflicts: { policy: agent }${steps}`);
+    expect(run.code).toBe(1);
+    const { failure } = run.of('resolve.finished')[0] ?? {};
+    expect(failure).toMatchObject({ kind: 'conflict', message: expect.stringContaining(why) });
+    expect(run.fileAt(run.ends('second')[0]?.commit ?? '', 'text.txt')).toBe('second');
+  });
 });
