@@ -3,7 +3,7 @@
  * are what the code says.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { projectRoot } from '../../scripts/build.mjs';
@@ -13,7 +13,7 @@ import { BUILT_IN_STRATEGIES } from '../../src/plan/strategies.ts';
 import { parseConfig } from '../../src/workflow/config-schema.ts';
 import { loadWorkflow } from '../../src/workflow/load.ts';
 import type { Level } from '../../src/workflow/workflow.ts';
-import { cleanEnvironment, runOrchJson } from '../rig/cli.ts';
+import { cleanEnvironment, runOrch, runOrchJson } from '../rig/cli.ts';
 import { orchProgram } from '../rig/program.ts';
 import { makeRepository, type TestRepository } from '../rig/repository.ts';
 import { asRunOutcome, runToEnd } from '../rig/runs.ts';
@@ -68,6 +68,13 @@ describe('files', () => {
     expect(Object.keys(config.strategies)).toEqual(['nightly']);
   });
 });
+
+/** Stands for any program: it designs when it is to be an architect, and builds otherwise. */
+const SCRIBE = `#!/bin/sh
+if grep -q 'You are a software architect'; then echo Warmly. > greeting.md
+else echo 'echo Hello' > greet.sh; fi
+echo 'Greet them warmly.'
+`;
 
 /** A repository with all files of the page. */
 function makeSample(): TestRepository {
@@ -128,6 +135,21 @@ describe('what the page says happens', () => {
     expect((await cacheOf()).misses).toEqual([{ of: 'build', reason: 'file source.txt changed' }]);
     expect(await cacheOf('--refresh', 'build')).toMatchObject({ hits: 0 });
     expect(await cacheOf('--no-cache')).toMatchObject({ hits: 0 });
+  });
+
+  test('agents hand on what they say, and the persona comes first', async () => {
+    const repository = makeSample();
+    repository.write('scribe.sh', SCRIBE);
+    chmodSync(repository.path('scribe.sh'), 0o755);
+    repository.commitAll('an agent');
+    const env = { XDG_CACHE_HOME: repository.path('../cache') };
+    const outcome = await runOrch(['run', 'greet', '--json'], { cwd: repository.top, env });
+    const { run } = asRunOutcome(outcome);
+    expect(`${outcome.code} ${outcome.stderr}`).toMatch(/^0 /);
+    expect(repository.git('show', `orch/${run}:greet.sh`)).toBe('echo Hello');
+    const shown = await runOrch(['show', run, 'build', '--prompt'], { cwd: repository.top });
+    expect(shown.stdout).toMatch(/^You are a software developer\./);
+    expect(shown.stdout).toContain('Build what Greet them warmly. asks for, in greet.sh.');
   });
 
   test('an approval ends the run with 75 until somebody answers', async () => {
