@@ -207,7 +207,7 @@ describe('orch run --json', () => {
     },
     {
       what: 'a kind of step that is not built',
-      yaml: 'name: w\nsteps: { a: { agent: x, prompt: y } }\n',
+      yaml: 'name: w\nsteps: { a: { mcp: [{ server: x, tool: y }] } }\n',
       code: 3,
       error: 'ORCH_NOT_AVAILABLE',
     },

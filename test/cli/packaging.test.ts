@@ -110,9 +110,18 @@ describe('the installed package', () => {
     skip(unreachable !== undefined, unreachable);
     const installed = join(prefix, 'lib', 'node_modules', 'git-orch');
     const names = readdirSync(installed).filter((name) => name !== 'node_modules');
-    const allowed = ['CHANGELOG.md', 'LICENSE', 'README.md', 'bin', 'dist', 'package.json'];
+    const allowed = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'bin',
+      'dist',
+      'package.json',
+      'templates',
+    ];
     expect(names.filter((name) => !allowed.includes(name))).toEqual([]);
     expect(names).toEqual(expect.arrayContaining(['LICENSE', 'bin', 'dist', 'package.json']));
+    expect(readdirSync(join(installed, 'templates/personas'))).toContain('reviewer.md');
     expect(readFileSync(join(installed, 'dist', 'THIRD_PARTY_LICENSES.txt'), 'utf8')).toContain(
       'commander',
     );

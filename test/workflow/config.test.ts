@@ -17,7 +17,7 @@ describe('parseConfig', () => {
     });
   });
 
-  test('units become numbers, and agents stay as they are written', () => {
+  test('units become numbers, and what agents do not say is filled in', () => {
     const text = `
 strategies: { careful: { description: slow, wave_size: small, validation: strict } }
 checkpoint: { retention: 14d, max_file_size: 1MB }
@@ -27,7 +27,8 @@ defaults: { timeout: 20m, retry: { max_attempts: 2 } }
 worktree: { root: /srv/wt, include: [.env], setup: { run: npm ci, reads: [package.json] }, ports: 10 }
 limits: { memory: 2G, time: 30m, disk: 5GB }
 agents:
-  coder: { cli: codex, args: [--x], env: { A: b }, price: { input_per_mtok: 1.25 } }
+  coder: { cli: codex, args: [--x], env: { A: b }, price: { input_per_mtok: 1.25, output_per_mtok: 10 }, limits: { idle: 5m } }
+  script: { cli: exec, command: ./agent.sh, pool: scripts, pass_env: [KEY] }
 `;
     expect(parseConfig(text, 'config.yaml')).toEqual({
       strategies: { careful: { description: 'slow', waveSize: 'small', validation: 'strict' } },
@@ -36,7 +37,26 @@ agents:
       concurrency: 3,
       defaults: { timeout: { totalMs: 1_200_000 }, retry: { maxAttempts: 2 } },
       agents: {
-        coder: { cli: 'codex', args: ['--x'], env: { A: 'b' }, price: { input_per_mtok: 1.25 } },
+        coder: {
+          name: 'coder',
+          program: 'codex',
+          args: ['--x'],
+          env: { A: 'b' },
+          passEnv: [],
+          pool: 'coder',
+          limits: { idleMs: 300_000 },
+          price: { inputPerMtok: 1.25, outputPerMtok: 10 },
+        },
+        script: {
+          name: 'script',
+          program: 'exec',
+          command: ['./agent.sh'],
+          args: [],
+          env: {},
+          passEnv: ['KEY'],
+          pool: 'scripts',
+          limits: {},
+        },
       },
       worktree: {
         root: '/srv/wt',
