@@ -161,7 +161,18 @@ function saidBy({ definition }: Listened, report: AgentReport): AgentSaid {
     }),
     ...(session !== undefined && { session }),
     ...(summary !== undefined && { summary: summary.slice(0, MAX_SUMMARY_CHARACTERS) }),
+    ...voteIn(summary),
   };
+}
+
+/** The last line of what reviewers say: `VERDICT: approve`. */
+function voteIn(summary = ''): Pick<AgentSaid, 'verdict'> {
+  const [, vote] =
+    /^[\s*_#>`-]*VERDICT:[\s*_`]*(approve|reject)\b[^\n]*\s*$/im.exec(
+      summary.trimEnd().split('\n').slice(-3).join('\n'),
+    ) ?? [];
+  if (vote === undefined) return {};
+  return { verdict: vote.toLowerCase() === 'approve' ? 'approve' : 'reject' };
 }
 
 /** In money too: what the agent says, else what its tokens cost. */

@@ -14,10 +14,15 @@ export interface WorkflowSearch {
   readonly cwd: string;
   /** Top of the repository; the folder itself where there is none. */
   readonly root: string;
+  /** Folder of the workflows that come with orch. */
+  readonly builtIn: string;
 }
 
+/** Before the name of a workflow that comes with orch: no file of anybody's begins so. */
+export const BUILT_IN = 'orch:';
+
 /**
- * A path wins over a name.
+ * A path wins over a name, and a name of the project's over one that comes with orch.
  * @returns relative to the root where it lies inside, as messages show it; else absolute
  * @throws OrchError ORCH_FILE_NOT_FOUND
  */
@@ -31,6 +36,10 @@ export function findWorkflowFile(files: FilesPort, search: WorkflowSearch): stri
   const named = filesOfName(file);
   const found = named.find((candidate) => isFile(files, join(root, candidate)));
   if (found !== undefined) return found;
+  const own = named
+    .map((candidate) => basename(candidate))
+    .find((name) => isFile(files, join(search.builtIn, name)));
+  if (own !== undefined) return `${BUILT_IN}${own}`;
   const folder = files.exists(path) ? ' (a folder)' : '';
   throw new OrchError(
     'ORCH_FILE_NOT_FOUND',

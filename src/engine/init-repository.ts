@@ -4,14 +4,16 @@
  * .gitattributes, so it may be done again at any time.
  */
 import { basename, join } from 'node:path';
+import { executableOf } from '../agent/programs.ts';
 import { hasErrno, OrchError } from '../base/errors.ts';
 import { stripControl } from '../base/text.ts';
 import type { FilesPort } from '../ports/files.ts';
+import { AGENT_PROGRAMS, isKnownProgram, plainAgent } from '../workflow/agent-settings.ts';
 import { type Detected, detectCommands } from '../workflow/first/detect-commands.ts';
 import type { RepositoryFacts } from '../workflow/first/offers.ts';
 import {
   addMergeAttribute,
-  CONFIG_TEXT,
+  configText,
   projectText,
   workflowText,
 } from '../workflow/first/write-files.ts';
@@ -33,17 +35,23 @@ export interface InitReport {
   }[];
   /** What was detected, also when the workflow was there before and kept. */
   readonly detected: Detected;
+  /** Agent programs on PATH that orch knows. */
+  readonly agents: readonly string[];
 }
 
 /** @throws OrchError ORCH_IN_THE_WAY when a file, or a link out of here, stands where a folder must be */
 export function initRepository(files: FilesPort, request: InitRequest): InitReport {
   const { root } = request;
-  const detected = detectCommands(factsOf(files, request), request.folder);
+  const facts = factsOf(files, request);
+  const detected = detectCommands(facts, request.folder);
+  const agents = AGENT_PROGRAMS.filter(isKnownProgram).filter((program) =>
+    facts.hasProgram(executableOf({ agent: plainAgent(program) })),
+  );
   const workflow = ['.orch/workflows/check.yml', '.orch/workflows/check.yaml'].find((path) =>
     files.exists(join(root, path)),
   );
   const wanted: readonly (readonly [string, string])[] = [
-    ['.orch/config.yaml', CONFIG_TEXT],
+    ['.orch/config.yaml', configText(agents)],
     ['.orch/project.md', projectText(basename(root), detected)],
     [workflow ?? '.orch/workflows/check.yaml', workflowText(detected)],
   ];
@@ -58,6 +66,7 @@ export function initRepository(files: FilesPort, request: InitRequest): InitRepo
       { path: '.gitattributes', action: registerMergeAttribute(files, root) },
     ],
     detected,
+    agents,
   };
 }
 

@@ -6,6 +6,7 @@ import type { FilesPort } from '../ports/files.ts';
 import { type Config, DEFAULT_CONFIG, parseConfig } from '../workflow/config-schema.ts';
 import { loadWorkflow } from '../workflow/load.ts';
 import type { Workflow } from '../workflow/workflow.ts';
+import { BUILT_IN } from './find-workflow.ts';
 
 export interface Definition {
   readonly workflow: Workflow;
@@ -29,10 +30,14 @@ export function loadDefinition(files: FilesPort, request: DefinitionRequest): De
   const config = loadConfig(files, root);
   const strategies = { ...BUILT_IN_STRATEGIES, ...strategiesOf(config) };
   const fix = 'name a file in it, or see the names in: orch list --workflows';
-  refuseFolder(files, resolve(root, request.file), request.file, fix);
+  const at = (path: string) =>
+    path.startsWith(BUILT_IN)
+      ? join(request.builtInTemplates, path.slice(BUILT_IN.length))
+      : resolve(root, path);
+  refuseFolder(files, at(request.file), request.file, fix);
   const { workflow } = loadWorkflow({
     file: request.file,
-    read: (path) => readFile(files, resolve(root, path)),
+    read: (path) => readFile(files, at(path)),
     templateFolders: ['.orch/templates', request.userTemplates, request.builtInTemplates],
     config,
     strategies: ['auto', ...Object.keys(strategies)],

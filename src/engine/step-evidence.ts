@@ -30,7 +30,11 @@ export function readOutputs(
 ): ReturnType<typeof parseOutputs> {
   const written = readWritten(run, node, attempt);
   if (!written.ok || said?.summary === undefined) return written;
-  return { ok: true, outputs: { summary: said.summary, ...written.outputs } };
+  const { summary, verdict } = said;
+  return {
+    ok: true,
+    outputs: { summary, ...(verdict !== undefined && { verdict }), ...written.outputs },
+  };
 }
 
 function readWritten(

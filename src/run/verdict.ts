@@ -13,6 +13,8 @@ export interface AgentSaid {
   readonly session?: string;
   /** Its last message. */
   readonly summary?: string;
+  /** How it votes, where its message ends in a line that says so. */
+  readonly verdict?: 'approve' | 'reject';
 }
 
 /** How an attempt's process ended. */

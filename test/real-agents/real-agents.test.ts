@@ -66,6 +66,10 @@ wire_api = "responses"
 env_key = "FAKE_KEY"
 request_max_retries = 1
 stream_max_retries = 1
+# Its sandbox makes folders such as .git wherever it may write.
+[sandbox_workspace_write]
+exclude_slash_tmp = true
+exclude_tmpdir_env_var = true
 `;
 }
 

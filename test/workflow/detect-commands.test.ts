@@ -6,7 +6,7 @@ import { type Detected, detectCommands } from '../../src/workflow/first/detect-c
 import { makeTargets } from '../../src/workflow/first/detect-toolchains.ts';
 import {
   addMergeAttribute,
-  CONFIG_TEXT,
+  configText,
   projectText,
   workflowText,
 } from '../../src/workflow/first/write-files.ts';
@@ -405,13 +405,20 @@ test('a name of a folder cannot add lines to the workflow', () => {
 });
 
 test('the settings that a repository begins with are valid, and so is each that is commented out', () => {
-  expect(() => parseConfig(CONFIG_TEXT, 'config.yaml')).not.toThrow();
-  const switchedOn = CONFIG_TEXT.replace(/^# (?=\w+:| {2})/gm, '');
+  const text = configText([]);
+  expect(() => parseConfig(text, 'config.yaml')).not.toThrow();
+  const switchedOn = text.replace(/^# (?=\w+:| {2})/gm, '');
   expect(parseConfig(switchedOn, 'config.yaml')).toMatchObject({
     concurrency: 4,
     checkpoint: { maxFileSizeBytes: expect.any(Number) },
     strategies: { careful: { validation: 'strict' } },
+    agents: { coder: { program: 'codex' }, script: { program: 'exec' } },
   });
+});
+
+test('agent programs that are there stand in the settings, the one for auto first', () => {
+  const { agents } = parseConfig(configText(['claude', 'codex']), 'config.yaml');
+  expect(Object.keys(agents)).toEqual(['claude', 'codex']);
 });
 
 test('the name of a project cannot drive the terminal that shows its file', () => {

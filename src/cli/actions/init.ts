@@ -16,9 +16,11 @@ interface Made extends InitReport {
 
 const PLAN = 'orch plan check';
 const RUN = 'orch run check';
+const FEATURE = 'orch run feature --input task="..."';
 const WHY: Readonly<Record<string, string>> = {
   [PLAN]: 'shows what would happen',
   [RUN]: 'runs it, with a checkpoint after every wave',
+  [FEATURE]: 'lets agents build something',
 };
 
 export async function initCommand(context: CliContext): Promise<void> {
@@ -31,7 +33,8 @@ export async function initCommand(context: CliContext): Promise<void> {
     await uncommittedPaths(git, pathsForGit(root, report)),
     relative(folder, ''),
   );
-  const made = { ...report, root, folder, next: [...commit, PLAN, RUN] };
+  const feature = report.agents.length === 0 ? [] : [FEATURE];
+  const made = { ...report, root, folder, next: [...commit, PLAN, RUN, ...feature] };
   context.printResult(
     () => describe(made),
     () => render(context, made),
@@ -51,11 +54,14 @@ function commitCommand(uncommitted: readonly string[], up: string): string[] {
   return [`git add ${[...tops].join(' ')} && git commit -m "Add orch"`];
 }
 
-function describe({ root, files, detected, next }: Made) {
-  return { root, files, steps: detected.steps, left_out: detected.leftOut, next };
+function describe({ root, files, detected, agents, next }: Made) {
+  return { root, files, steps: detected.steps, left_out: detected.leftOut, agents, next };
 }
 
-function render({ quiet }: CliContext, { root, folder, files, detected, next }: Made): string {
+function render(
+  { quiet }: CliContext,
+  { root, folder, files, detected, agents, next }: Made,
+): string {
   const isOurs = files.some(
     ({ path, action }) => path.startsWith('.orch/workflows/') && action === 'created',
   );
@@ -68,14 +74,19 @@ function render({ quiet }: CliContext, { root, folder, files, detected, next }: 
     ...(isOurs
       ? detected.leftOut.map(({ command, why }) => `  left out: ${command} (${why})`)
       : []),
-    ...(quiet ? [] : ['', ...next.map(nextText)]),
+    ...(agents.length === 0 ? [] : ['', `agents on PATH: ${agents.join(', ')}`]),
+    ...(quiet ? [] : ['', ...nextLines(next)]),
   ].join('\n');
 }
 
-function nextText(command: string, index: number): string {
-  const why = WHY[command];
-  const shown = why === undefined ? command : `${command.padEnd(18)}  ${why}`;
-  return `${index === 0 ? 'next:' : '     '} ${shown}`;
+function nextLines(next: readonly string[]): string[] {
+  const explained = next.filter((command) => WHY[command] !== undefined);
+  const width = Math.max(...explained.map((command) => command.length));
+  return next.map((command, index) => {
+    const why = WHY[command];
+    const shown = why === undefined ? command : `${command.padEnd(width)}  ${why}`;
+    return `${index === 0 ? 'next:' : '     '} ${shown}`;
+  });
 }
 
 function isMarked({ path, action }: InitReport['files'][number]): boolean {

@@ -34,10 +34,16 @@ export async function planCommand(
 ): Promise<void> {
   const { files } = await context.loadPorts();
   const root = findTop(files, context.cwd);
+  const folders = templateFolders(context);
   const { workflow, config, strategies } = loadDefinition(files, {
-    file: namedWorkflow(files, 'plan', { file: name, cwd: context.cwd, root }),
+    file: namedWorkflow(files, 'plan', {
+      file: name,
+      cwd: context.cwd,
+      root,
+      builtIn: folders.builtInTemplates,
+    }),
     root,
-    ...templateFolders(context),
+    ...folders,
   });
   noteWithoutEffect(context, workflow, config);
   refuseWrongInputs(workflow, options.input ?? {});

@@ -55,10 +55,16 @@ export async function runCommand(
   }
   const { ports, git } = await openProject(context);
   const root = git.repository.worktree;
+  const folders = templateFolders(context);
   const { workflow, config, strategies } = loadDefinition(ports.files, {
-    file: namedWorkflow(ports.files, 'run', { file: name, cwd: context.cwd, root }),
+    file: namedWorkflow(ports.files, 'run', {
+      file: name,
+      cwd: context.cwd,
+      root,
+      builtIn: folders.builtInTemplates,
+    }),
     root,
-    ...templateFolders(context),
+    ...folders,
   });
   noteWithoutEffect(context, workflow, config);
   const inputs = resolveInputs(workflow.inputs, options.input ?? {});

@@ -8,7 +8,7 @@ import { flowText } from '../yaml-text.ts';
 import type { Detected } from './detect-commands.ts';
 import type { DetectedStep } from './offers.ts';
 
-export const CONFIG_TEXT = `# Settings of orch for this repository. All are optional; these are the defaults.
+const SETTINGS = `# Settings of orch for this repository. All are optional; these are the defaults.
 # Every key with its meaning: orch schema config
 
 # concurrency: 4            # most steps at once, where a workflow does not say; default: CPU cores
@@ -25,6 +25,25 @@ export const CONFIG_TEXT = `# Settings of orch for this repository. All are opti
 # strategies:               # beside the built-in ones
 #   careful: { description: Small waves and every gate, wave_size: small, validation: strict }
 `;
+
+/** @param agents names of the agent programs that are there */
+export function configText(agents: readonly string[]): string {
+  return `${SETTINGS}\n${agents.length === 0 ? NO_AGENTS : agentsText(agents)}`;
+}
+
+const NO_AGENTS = `# agents:                   # a program that orch knows needs no entry: agent: claude
+#   coder: { cli: codex, limits: { time: 30m, idle: 5m } }
+#   script: { cli: exec, command: [./agent.sh] }   # any other: the prompt comes on standard input
+`;
+
+/** The first one is what \`agent: auto\` stands for. */
+function agentsText(agents: readonly string[]): string {
+  const lines = agents.map((agent) => `  ${agent}: { cli: ${agent}, limits: { idle: 10m } }`);
+  return `# Agent programs as \`orch init\` found them. \`agent: auto\` in a workflow is the first one.
+agents:
+${lines.join('\n')}
+`;
+}
 
 /** @param name of the project; anything */
 export function projectText(name: string, { steps }: Detected): string {
