@@ -9,6 +9,8 @@ const FILES_PER_FOLDER = 100;
 Object.assign(process.env, { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' });
 
 export interface IsolatedBench extends Disposable {
+  /** Top of the repository. */
+  readonly top: string;
   addWorkflow(name: string, text: string): void;
   commitAll(): void;
   /** @returns milliseconds from the first start of a step to the last merge */
@@ -35,6 +37,7 @@ export function makeIsolatedBench(files: number): IsolatedBench {
     writeFileSync(join(place, `f${file % FILES_PER_FOLDER}.ts`), `file ${file}\n`.repeat(5));
   }
   return {
+    top,
     addWorkflow: (name, text) => writeFileSync(join(top, `.orch/workflows/${name}.yaml`), text),
     commitAll() {
       git('add', '-A');

@@ -59,6 +59,12 @@ function asked({ steps, conflicts }: Workflow): Asked[] {
 function define(name: string, request: AgentsRequest, spot: Asked['spot']): AgentDefinition {
   const { config } = request;
   const own = Object.hasOwn(config.agents, name) ? config.agents[name] : undefined;
+  if (own?.program === 'exec' && own.command === undefined) {
+    throw new OrchError('ORCH_MISSING_KEY', `the agent "${name}" does not say what to run`, {
+      fix: `add command: [./agent.sh] to agents.${name} in .orch/config.yaml`,
+      ...(spot && { spot }),
+    });
+  }
   if (own !== undefined) return own;
   if (name === AUTO) return firstThere(request, spot);
   if (isKnownProgram(name)) return plainAgent(name);

@@ -314,6 +314,15 @@ describe('before a run', () => {
     expect(stderr).toContain('the program aider is not on PATH');
   });
 
+  test('an agent of any program has to say which', async () => {
+    const stage = makeAgents();
+    stage.repository.write('.orch/config.yaml', 'agents:\n  script: { cli: exec }\n');
+    stage.repository.write('../w.yaml', 'name: w\nsteps:\n  a: { agent: script, prompt: x }\n');
+    const { code, stderr } = await stage.orch('run', join(stage.repository.folder, 'w.yaml'));
+    expect(code).toBe(2);
+    expect(stderr).toContain('fix: add command: [./agent.sh] to agents.script');
+  });
+
   test('auto is the first agent that there is', async () => {
     const stage = makeAgents();
     stage.agent('own', 'exec', ['echo ok']);
