@@ -6,7 +6,7 @@
  * flags are those of the programs' own documentation; test/agents runs the programs that can be had.
  */
 import { unreachable } from '../base/errors.ts';
-import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentDefinition } from '../workflow/agents.ts';
 
 /** Stands for the whole prompt as one argument. */
 export const PROMPT = { is: 'prompt' } as const;

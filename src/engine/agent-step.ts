@@ -11,7 +11,7 @@ import type { PlanNode } from '../plan/plan.ts';
 import type { Failure, FailureKind, StepAgent } from '../run/events.ts';
 import { contextOf } from '../run/scope.ts';
 import { type Attempt, type FrozenPersona, stepStateOf } from '../run/state.ts';
-import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentDefinition } from '../workflow/agents.ts';
 import type { AgentCall, Timeout } from '../workflow/workflow.ts';
 import type { LiveRun } from './live-run.ts';
 

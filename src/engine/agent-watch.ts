@@ -12,7 +12,7 @@ import type { Usage } from '../run/events.ts';
 import { addUsage, NO_USAGE, spentOf, subtractUsage } from '../run/spending.ts';
 import { stepStateOf } from '../run/state.ts';
 import type { AgentSaid } from '../run/verdict.ts';
-import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentDefinition } from '../workflow/agents.ts';
 import type { LiveRun } from './live-run.ts';
 
 /** Of a flood of output so much is read in one look; what comes before is passed over. */

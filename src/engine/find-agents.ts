@@ -11,7 +11,7 @@ import {
   type AgentDefinition,
   isKnownProgram,
   plainAgent,
-} from '../workflow/agent-settings.ts';
+} from '../workflow/agents.ts';
 import type { Config } from '../workflow/config-schema.ts';
 import type { Step, Workflow } from '../workflow/workflow.ts';
 

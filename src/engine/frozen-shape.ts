@@ -17,7 +17,7 @@ import {
   type Shape,
   text,
 } from '../base/shape.ts';
-import { AGENT_PROGRAMS } from '../workflow/agent-settings.ts';
+import { AGENT_PROGRAMS } from '../workflow/agents.ts';
 
 const texts = listOf(text);
 const level = oneOf('light', 'standard', 'strict');

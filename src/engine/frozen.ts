@@ -11,7 +11,7 @@ import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
 import type { FilesPort } from '../ports/files.ts';
 import type { ForkPoint, FrozenPersona } from '../run/state.ts';
-import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentDefinition } from '../workflow/agents.ts';
 import type { Gate, JsonValue, Workflow } from '../workflow/workflow.ts';
 import { hasFrozenShape } from './frozen-shape.ts';
 

@@ -8,7 +8,7 @@ import { executableOf } from '../agent/programs.ts';
 import { hasErrno, OrchError } from '../base/errors.ts';
 import { stripControl } from '../base/text.ts';
 import type { FilesPort } from '../ports/files.ts';
-import { AGENT_PROGRAMS, isKnownProgram, plainAgent } from '../workflow/agent-settings.ts';
+import { AGENT_PROGRAMS, isKnownProgram, plainAgent } from '../workflow/agents.ts';
 import { type Detected, detectCommands } from '../workflow/first/detect-commands.ts';
 import type { RepositoryFacts } from '../workflow/first/offers.ts';
 import {

@@ -8,7 +8,7 @@
  */
 import type { Oid } from '../base/ids.ts';
 import type { Plan, PlanNode, PlanWave } from '../plan/plan.ts';
-import type { AgentDefinition } from '../workflow/agent-settings.ts';
+import type { AgentDefinition } from '../workflow/agents.ts';
 import type { JsonValue, Workflow } from '../workflow/workflow.ts';
 import type { Agenda } from './agenda.ts';
 import type {

@@ -3,23 +3,8 @@
  * each program is told on its command line is agent/programs.ts.
  */
 import * as z from 'zod';
+import { AGENT_PROGRAMS, type AgentDefinition } from './agents.ts';
 import { Duration, Env, Name, optional, required, Words, wantedWords } from './schema-parts.ts';
-
-/** Programs whose own output orch understands, and `exec` for any other. */
-export const AGENT_PROGRAMS = [
-  'claude',
-  'codex',
-  'gemini',
-  'qwen',
-  'opencode',
-  'cn',
-  'aider',
-  'copilot',
-  'cursor',
-  'exec',
-] as const;
-
-export type AgentProgram = (typeof AGENT_PROGRAMS)[number];
 
 const Argv = z
   .union([Words, z.array(z.string()).min(1)])
@@ -87,21 +72,6 @@ export const AgentSchema = z.strictObject({
   ),
 });
 
-/** An agent with every default filled in, as a run freezes it. */
-export interface AgentDefinition {
-  readonly name: string;
-  readonly program: AgentProgram;
-  /** The program first; absent for its own name. */
-  readonly command?: readonly string[];
-  readonly args: readonly string[];
-  readonly model?: string;
-  readonly env: Readonly<Record<string, string>>;
-  readonly passEnv: readonly string[];
-  readonly pool: string;
-  readonly limits: { readonly timeMs?: number; readonly idleMs?: number };
-  readonly price?: { readonly inputPerMtok: number; readonly outputPerMtok: number };
-}
-
 export function agentFrom(name: string, written: z.output<typeof AgentSchema>): AgentDefinition {
   const { command, model, limits = {}, price } = written;
   const argv = typeof command === 'string' ? [command] : command;
@@ -123,14 +93,4 @@ export function agentFrom(name: string, written: z.output<typeof AgentSchema>): 
       price: { inputPerMtok: price.input_per_mtok, outputPerMtok: price.output_per_mtok },
     }),
   };
-}
-
-/** What a program that no config.yaml defines is: its own name, and nothing special. */
-export function plainAgent(program: AgentProgram): AgentDefinition {
-  return agentFrom(program, { cli: program });
-}
-
-/** `exec` is no program by itself. */
-export function isKnownProgram(name: string): name is AgentProgram {
-  return name !== 'exec' && (AGENT_PROGRAMS as readonly string[]).includes(name);
 }

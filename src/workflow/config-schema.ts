@@ -4,7 +4,8 @@
  * Strategies are data, the built-in ones too, so a project can add its own or change one by its name.
  */
 import * as z from 'zod';
-import { type AgentDefinition, AgentSchema, agentFrom } from './agent-settings.ts';
+import { AgentSchema, agentFrom } from './agent-settings.ts';
+import type { AgentDefinition } from './agents.ts';
 import { findingsToError } from './diagnostics.ts';
 import { emptyMap, type Finding } from './places.ts';
 import { checkSchema } from './schema-issues.ts';

@@ -2,11 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { commandFor, executableOf, PROMPT } from '../../src/agent/programs.ts';
 import { scriptOf } from '../../src/agent/script.ts';
-import {
-  AGENT_PROGRAMS,
-  type AgentProgram,
-  plainAgent,
-} from '../../src/workflow/agent-settings.ts';
+import { AGENT_PROGRAMS, type AgentProgram, plainAgent } from '../../src/workflow/agents.ts';
 
 const FILE = '/r/prompt.md';
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readerFor } from '../../src/agent/output/readers.ts';
 import type { AgentProgress, AgentReport } from '../../src/agent/report.ts';
-import { AGENT_PROGRAMS, type AgentProgram } from '../../src/workflow/agent-settings.ts';
+import { AGENT_PROGRAMS, type AgentProgram } from '../../src/workflow/agents.ts';
 import { hasRecordings, recording } from './recordings.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 27, 12);

@@ -64,7 +64,9 @@ function mistakesIn({ text, isFix, where }: Text): string[] {
   // "run orch in a container" and "that orch is started with" are not commands.
   const calls = text.matchAll(/(?<!run |that |which no )\borch ([a-z][a-z-]*)([^,;:|&>()`'\n]*)/g);
   return [...calls].flatMap(([call, name = '', rest = '']) => {
-    const known = OPTIONS.get(name);
+    // Of `orch persona add x` the first two words are the command.
+    const [, second = ''] = /^ ([a-z][a-z-]*)/.exec(rest) ?? [];
+    const known = OPTIONS.get(`${name} ${second}`) ?? OPTIONS.get(name);
     if (known === undefined) return isFix ? [`${where}: "${call}": no such command`] : [];
     const [line = ''] = rest.split(/ {2,}| orch /); // Examples have a text behind two spaces.
     const options = line.split(' ').filter((word) => /^--?[A-Za-z]/.test(word));

@@ -97,7 +97,7 @@ test('settings that nothing acts on are named, by plan and by run', async () => 
   const file = join(cwd, '.orch/workflows/ship.yaml');
   writeFileSync(file, `budget: { usd: 5 }\nnotify: { on: [failed], to: [slack] }\n${WORKFLOW}`);
   writeFileSync(join(cwd, '.orch/config.yaml'), 'limits: { memory: 1GB }\n');
-  const names = 'without effect in this version: budget, notify, limits (.orch/config.yaml)';
+  const names = 'without effect in this version: notify, limits (.orch/config.yaml)';
   const plan = await runOrch(['plan', 'ship'], { cwd });
   expect(plan).toMatchObject({ code: 0, stderr: `note: ${names}\n` });
   spawnSync('git', ['init', '-q'], { cwd });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { untoldWaitMs, waitForLimit } from '../../src/run/agent-turn.ts';
 import type { FailureKind } from '../../src/run/events.ts';
 import { nodeOf, stepStateOf } from '../../src/run/state.ts';
-import { plainAgent } from '../../src/workflow/agent-settings.ts';
+import { plainAgent } from '../../src/workflow/agents.ts';
 import type { Step } from '../../src/workflow/workflow.ts';
 import { stepOf, workflowOf } from '../plan/builders.ts';
 import { HandRun, START_MS } from './runs.ts';

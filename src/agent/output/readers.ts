@@ -1,5 +1,5 @@
 /** Which program prints what. */
-import type { AgentProgram } from '../../workflow/agent-settings.ts';
+import type { AgentProgram } from '../../workflow/agents.ts';
 import type { OutputReader } from '../report.ts';
 import { readClaude } from './claude.ts';
 import { readCn } from './cn.ts';
