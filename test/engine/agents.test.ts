@@ -181,6 +181,8 @@ describe('another agent', () => {
     const { prompt } = stage.asked('second', 1);
     expect(prompt).toContain('could not be brought to an end');
     expect(prompt).toContain('401 Unauthorized');
+    // What it printed is quoted as it stood, line by line.
+    expect(prompt).toMatch(/\n~{4}\n\{"type":"thread\.started".*\}\n\{"type":"turn\.started"\}\n/);
   });
 
   test('takes over from one that is not there', async () => {
