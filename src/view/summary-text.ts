@@ -1,4 +1,5 @@
 /** The last words of a run: how it ended, what there is, and what to type next. */
+import { quoteWord } from '../base/shell.ts';
 import { plural, stripControl } from '../base/text.ts';
 import { branchOf } from '../checkpoint/layout.ts';
 import { hasLeftWork } from '../checkpoint/salvage.ts';
@@ -141,5 +142,5 @@ function nextCommand(state: RunState, { status, run, branch }: RunSummary): stri
 /** As one word of a shell, for a line that is meant to be copied. */
 export function shellWord(text: string): string {
   const safe = stripControl(text);
-  return /^[A-Za-z0-9_./@%+=:,-]+$/.test(safe) ? safe : `'${safe.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_./@%+=:,-]+$/.test(safe) ? safe : quoteWord(safe);
 }

@@ -5,9 +5,10 @@
  * links. Only the git program is asked here; the embedded adapter has a finder of its own
  * (embedded/probe.ts), because it can use far fewer repositories.
  */
+
 import { realpathSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
-import { quoteWord } from './git-failure.ts';
+import { quoteWord } from '../../base/shell.ts';
 import {
   createObjectReader,
   type GitContext,

@@ -83,11 +83,6 @@ function explainDamage(what: string): OrchError | undefined {
   });
 }
 
-/** As one word of a shell, for a line that is meant to be copied. */
-export function quoteWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 /** A file that is there and that git could not take. */
 export function unreadableFile(path: string, words: string): OrchError {
   return new OrchError('ORCH_WORK_FILE_UNREADABLE', `${path} cannot be read: ${words}`, {

@@ -5,6 +5,7 @@
  * The lock is a hard link to a file that names our pid, so that a later call recognises, and removes,
  * one that a crash has left, and never one of another program.
  */
+
 import {
   closeSync,
   fsyncSync,
@@ -19,8 +20,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, OrchError } from '../../base/errors.ts';
+import { quoteWord } from '../../base/shell.ts';
 import { crashPoint } from '../crash-point.ts';
-import { explainFileFailure, quoteWord } from './git-failure.ts';
+import { explainFileFailure } from './git-failure.ts';
 import { isProcessAlive } from './temporary-index.ts';
 
 export interface IndexLock extends Disposable {

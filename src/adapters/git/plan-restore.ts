@@ -4,12 +4,13 @@
  * Git's own `read-tree -u` and `checkout -f` delete an ignored file without a word when the target
  * has something at its path. Here nothing is lost that no tree holds: such files are found first.
  */
+
 import { readdirSync } from 'node:fs';
 import { OrchError } from '../../base/errors.ts';
+import { quoteWord } from '../../base/shell.ts';
 import { isSubmoduleMove } from '../../checkpoint/rollback.ts';
 import type { Change, Oid, Repository } from '../../ports/git.ts';
 import { absolutePath, type BytePath, matchPaths, parentFolders, toText } from './byte-paths.ts';
-import { quoteWord } from './git-failure.ts';
 import { look } from './scan-work-tree.ts';
 
 const SUBMODULE_MODE = '160000';

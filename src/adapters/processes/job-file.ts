@@ -6,7 +6,9 @@
  * Values are data: each stands in single quotes, so none can become shell code. Pure; who writes and
  * who reads the file is keeper.ts and keeper-script.ts.
  */
+
 import { OrchError } from '../../base/errors.ts';
+import { quoteWord } from '../../base/shell.ts';
 import type { Job } from '../../ports/processes.ts';
 
 /** Exit code of a job whose folder cannot be entered, as for a command that cannot be run. */
@@ -72,7 +74,7 @@ export function quoteForShell(text: string): string {
       fix: 'remove it: no command line or environment can carry one',
     });
   }
-  return `'${text.replaceAll("'", "'\\''")}'`;
+  return quoteWord(text);
 }
 
 /**

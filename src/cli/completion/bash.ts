@@ -1,18 +1,11 @@
 /** The completion script for bash 3.2 and newer; `git orch` included. */
+import { quoteWord } from '../../base/shell.ts';
 import { type CommandShape, flattenCommands } from '../command-tree.ts';
 import { LOOK_UPS } from './lookups.ts';
-import {
-  argumentRows,
-  isNothing,
-  type Offer,
-  ownName,
-  quote,
-  valueOptions,
-  walkBody,
-} from './offers.ts';
+import { argumentRows, isNothing, type Offer, ownName, valueOptions, walkBody } from './offers.ts';
 
 function bashOffer(offer: Offer): string {
-  if (offer.kind === 'words') return `words=${quote(offer.words.join(' '))}`;
+  if (offer.kind === 'words') return `words=${quoteWord(offer.words.join(' '))}`;
   return `${offer.found.map((what) => `_orch_${what} "$cur" "$first"; `).join('')}return`;
 }
 
@@ -27,12 +20,12 @@ export function bashScript(root: CommandShape): string {
   const nodes = flattenCommands(root).map((command) => {
     const options = [...command.options.flatMap((option) => option.names), ...globalNames(root)];
     const names = command.commands.map((child) => ownName(child));
-    return `    ${quote(command.path)}) commands=${quote(names.join(' '))} options=${quote([...new Set(options)].join(' '))} ;;`;
+    return `    ${quoteWord(command.path)}) commands=${quoteWord(names.join(' '))} options=${quoteWord([...new Set(options)].join(' '))} ;;`;
   });
   const args = flattenCommands(root).flatMap((command) =>
     argumentRows(command).map(
       ({ position, offer }) =>
-        `      ${quote(`${command.path}|`)}${position === '*' ? '*' : position}) ${bashOffer(offer)} ;;`,
+        `      ${quoteWord(`${command.path}|`)}${position === '*' ? '*' : position}) ${bashOffer(offer)} ;;`,
     ),
   );
   return `# bash completion for orch; made by \`orch completion bash\`.

@@ -1,11 +1,12 @@
 /** The completion script for fish, with descriptions. */
+import { quoteWord } from '../../base/shell.ts';
 import { type CommandShape, flattenCommands } from '../command-tree.ts';
 import { LOOK_UPS } from './lookups.ts';
-import { argumentRows, type Offer, optionOffer, ownName, quote } from './offers.ts';
+import { argumentRows, type Offer, optionOffer, ownName } from './offers.ts';
 
 export function fishScript(root: CommandShape): string {
   const all = flattenCommands(root);
-  const paths = all.filter((command) => command !== root).map((command) => quote(command.path));
+  const paths = all.filter((command) => command !== root).map((command) => quoteWord(command.path));
   const takers = all.flatMap((command) =>
     command.options.filter((option) => option.takesValue).flatMap((option) => option.names),
   );
@@ -19,7 +20,7 @@ function __orch_walk --description 'the command typed so far, the number of its 
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word ${[...new Set(takers)].map(quote).join(' ')}
+        else if contains -- $word ${[...new Set(takers)].map(quoteWord).join(' ')}
             set skip 1
         else if string match -q -- '-*' $word
             continue
@@ -57,10 +58,10 @@ ${lines.join('\n')}
 
 function fishLines(command: CommandShape, isRoot: boolean): string[] {
   const here = (position?: string) =>
-    `-n ${quote(`__orch_at ${quote(command.path)}${position === undefined ? '' : ` ${quote(position)}`}`)}`;
+    `-n ${quoteWord(`__orch_at ${quoteWord(command.path)}${position === undefined ? '' : ` ${quoteWord(position)}`}`)}`;
   const commands = command.commands.map((child) => {
     const name = ownName(child);
-    return `complete -c orch ${here('0')} -a ${quote(name)} -d ${quote(child.description)}`;
+    return `complete -c orch ${here('0')} -a ${quoteWord(name)} -d ${quoteWord(child.description)}`;
   });
   const options = command.options.map((option) => {
     const spellings = option.names.map((name) =>
@@ -68,7 +69,7 @@ function fishLines(command: CommandShape, isRoot: boolean): string[] {
     );
     const value = option.takesValue ? ` -r ${fishOffer(optionOffer(option))}` : '';
     const where = isRoot ? '' : `${here()} `;
-    return `complete -c orch ${where}${spellings.join(' ')}${value} -d ${quote(option.description)}`;
+    return `complete -c orch ${where}${spellings.join(' ')}${value} -d ${quoteWord(option.description)}`;
   });
   const args = argumentRows(command).map(
     ({ position, offer }) => `complete -c orch ${here(position)} ${fishOffer(offer)}`,
@@ -77,7 +78,7 @@ function fishLines(command: CommandShape, isRoot: boolean): string[] {
 }
 
 function fishOffer(offer: Offer): string {
-  if (offer.kind === 'words') return `-a ${quote(offer.words.join(' '))}`;
+  if (offer.kind === 'words') return `-a ${quoteWord(offer.words.join(' '))}`;
   const calls = offer.found.filter((what) => what !== 'files').map((what) => `__orch_${what}`);
   return [
     ...(calls.length === 0 ? [] : [`-a '(${calls.join('; ')})'`]),

@@ -2,6 +2,7 @@
  * What the completion scripts of all shells share: what can stand at a place, and the walk over the
  * words typed so far. The scripts themselves are bash.ts, zsh.ts and fish.ts.
  */
+import { quoteWord } from '../../base/shell.ts';
 import { type CommandShape, flattenCommands, type OptionShape } from '../command-tree.ts';
 import type { LookUp } from './lookups.ts';
 
@@ -64,7 +65,7 @@ export function valueOptions(root: CommandShape): ValueOption[] {
       .filter((option) => option.takesValue)
       .flatMap((option) =>
         option.names.map((name) => ({
-          pattern: `${command === root ? '*' : quote(command.path)}${quote(`|${name}`)}`,
+          pattern: `${command === root ? '*' : quoteWord(command.path)}${quoteWord(`|${name}`)}`,
           offer: optionOffer(option),
         })),
       ),
@@ -74,11 +75,6 @@ export function valueOptions(root: CommandShape): ValueOption[] {
 /** Last word of a command's path. */
 export function ownName(command: CommandShape): string {
   return command.path.split(' ').at(-1) ?? '';
-}
-
-/** Inside single quotes nothing is special but the quote itself. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**
@@ -95,7 +91,7 @@ export function walkBody(root: CommandShape): string {
     esac
     case $word in -*) continue ;; esac
     case "\${at:+$at }$word" in
-      ${commands.map((command) => quote(command.path)).join('|')}) at="\${at:+$at }$word"; arg=0 ;;
+      ${commands.map((command) => quoteWord(command.path)).join('|')}) at="\${at:+$at }$word"; arg=0 ;;
       *) [[ $arg == 0 ]] && first=$word; arg=$((arg + 1)) ;;
     esac`;
 }

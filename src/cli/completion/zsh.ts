@@ -1,18 +1,11 @@
 /** The completion script for zsh, with descriptions. */
+import { quoteWord } from '../../base/shell.ts';
 import { type CommandShape, flattenCommands } from '../command-tree.ts';
 import { LOOK_UPS } from './lookups.ts';
-import {
-  argumentRows,
-  isNothing,
-  type Offer,
-  ownName,
-  quote,
-  valueOptions,
-  walkBody,
-} from './offers.ts';
+import { argumentRows, isNothing, type Offer, ownName, valueOptions, walkBody } from './offers.ts';
 
 function zshOffer(offer: Offer): string {
-  if (offer.kind === 'words') return `compadd -- ${offer.words.map(quote).join(' ')}`;
+  if (offer.kind === 'words') return `compadd -- ${offer.words.map(quoteWord).join(' ')}`;
   return offer.found
     .map((what) => (what === 'files' ? '_files' : `_orch_${what} "$first"`))
     .join('; ');
@@ -20,7 +13,7 @@ function zshOffer(offer: Offer): string {
 
 /** `name:what it does`, as _describe wants it. */
 function zshItem(name: string, description: string): string {
-  return quote(`${name.replaceAll(':', '\\:')}:${description}`);
+  return quoteWord(`${name.replaceAll(':', '\\:')}:${description}`);
 }
 
 export function zshScript(root: CommandShape): string {
@@ -32,12 +25,12 @@ export function zshScript(root: CommandShape): string {
       (option) => option.names.map((name) => zshItem(name, option.description)),
     );
     const names = command.commands.map((child) => zshItem(ownName(child), child.description));
-    return `    ${quote(command.path)}) commands=(${names.join(' ')}) options=(${options.join(' ')} '--help:show help') ;;`;
+    return `    ${quoteWord(command.path)}) commands=(${names.join(' ')}) options=(${options.join(' ')} '--help:show help') ;;`;
   });
   const args = flattenCommands(root).flatMap((command) =>
     argumentRows(command).map(
       ({ position, offer }) =>
-        `      ${quote(`${command.path}|`)}${position}) ${zshOffer(offer)} ;;`,
+        `      ${quoteWord(`${command.path}|`)}${position}) ${zshOffer(offer)} ;;`,
     ),
   );
   return `#compdef orch git-orch

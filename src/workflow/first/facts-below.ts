@@ -1,4 +1,5 @@
 /** A folder of a repository seen as if it were the top of one, and its commands as run from the real top. */
+import { quoteWord } from '../../base/shell.ts';
 import type { DetectedStep, LeftOut, RepositoryFacts } from './offers.ts';
 
 /** @param folder from the top, without a slash at its ends */
@@ -53,6 +54,6 @@ function inFolder(folder: string, run: string): string {
 
 function quoted(folder: string): string {
   if (/^[\w./][\w./-]*$/.test(folder)) return folder;
-  const text = `'${folder.replaceAll("'", `'\\''`)}'`;
+  const text = quoteWord(folder);
   return folder.startsWith('-') ? `./${text}` : text;
 }

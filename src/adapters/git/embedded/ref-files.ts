@@ -2,14 +2,16 @@
  * Refs without git: loose files, packed-refs, and git's own lock protocol, so that a change holds
  * against git programs that run at the same time (in another container, say).
  */
+
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasErrno, OrchError } from '../../../base/errors.ts';
+import { quoteWord } from '../../../base/shell.ts';
 import type { Head, Oid, RefUpdate } from '../../../ports/git.ts';
 import { crashPoint } from '../../crash-point.ts';
 import { createFile, replaceFile, syncFolder } from '../../files/durable.ts';
-import { branchInTheWay, explainFileFailure, quoteWord, refMoved } from '../git-failure.ts';
+import { branchInTheWay, explainFileFailure, refMoved } from '../git-failure.ts';
 import { makeFolder } from '../make-folder.ts';
 import { isProcessAlive } from '../temporary-index.ts';
 import { readIfThere } from './config-file.ts';
