@@ -67,16 +67,10 @@ export function commandFor({ agent, promptFile, session }: CommandRequest): Agen
         '-',
       );
     case 'gemini':
-      return asArgument(
-        ...['-p', PROMPT, '-o', 'stream-json', '--skip-trust'],
-        ...unless(APPROVAL, '--approval-mode', 'yolo'),
-        ...option('-m', model),
-        ...option('--resume', session),
-        ...args,
-      );
     case 'qwen':
       return asArgument(
         ...['-p', PROMPT, '-o', 'stream-json'],
+        ...(program === 'gemini' ? ['--skip-trust'] : []),
         ...unless(APPROVAL, '--approval-mode', 'yolo'),
         ...option('-m', model),
         ...option('--resume', session),

@@ -2,6 +2,7 @@
  * What orch wants to know of an agent's work, whatever program it is: what it does, what it spends,
  * how it ended. How each program says it is output/.
  */
+import type { FailureKind } from '../run/events.ts';
 
 export interface AgentUsage {
   /** US dollars; absent where the agent does not say what it cost. */
@@ -18,15 +19,11 @@ export type AgentProgress =
   /** The sum so far. */
   | { readonly kind: 'usage'; readonly usage: AgentUsage };
 
-/** `api`: its model cannot be reached or fails; `incomplete`: it ended without saying that it was done. */
-export type AgentFailureKind =
-  | 'auth'
-  | 'rate_limit'
-  | 'budget'
-  | 'context'
-  | 'api'
-  | 'agent'
-  | 'incomplete';
+/** Those of a run that an agent can speak of; src/run/event-shapes.ts says what they are. */
+export type AgentFailureKind = Extract<
+  FailureKind,
+  'auth' | 'rate_limit' | 'budget' | 'context' | 'api' | 'agent' | 'incomplete'
+>;
 
 export interface AgentFailure {
   readonly kind: AgentFailureKind;

@@ -2,13 +2,13 @@
  * What an agent step comes to as a job: whose turn it is, the prompt in a file, the command line, and
  * the few variables of the environment that an agent gets.
  */
-
 import { commandFor, executableOf, MAX_ARGUMENT_BYTES } from '../agent/programs.ts';
 import { composePrompt, fillInTask, type Task } from '../agent/prompt.ts';
 import { scriptOf } from '../agent/script.ts';
 import { sha256 } from '../base/hash.ts';
 import type { PlanNode } from '../plan/plan.ts';
-import type { Failure, FailureKind, StepAgent } from '../run/events.ts';
+import { isLeftOff } from '../run/agent-turn.ts';
+import type { Failure, StepAgent } from '../run/events.ts';
 import { contextOf } from '../run/scope.ts';
 import { type Attempt, type FrozenPersona, stepStateOf } from '../run/state.ts';
 import type { AgentDefinition } from '../workflow/agents.ts';
@@ -27,23 +27,31 @@ export interface AgentJob {
   readonly pass: readonly string[];
   /** For the record. */
   readonly agent: StepAgent;
-  readonly definition: AgentDefinition;
   /** Stands for its work in the cache: the same agent, asked the same. */
   readonly identity: string;
 }
+
+/** What a job runs: a script of the workflow's own, or an agent. */
+export type JobWork = Pick<AgentJob, 'script'> & Partial<AgentJob>;
 
 /** The agent whose turn it is. */
 export function agentOf(run: LiveRun, node: PlanNode, call: AgentCall): AgentDefinition {
   const name = call.names[stepStateOf(run.state, node.index).agentAt ?? 0] ?? '';
   const definition = run.state.agents[name];
   if (definition === undefined) throw new Error(`the run has no agent ${name}`);
-  const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
-  return persona === undefined ? definition : inPersona(definition, persona);
+  return inPersona(definition, personaOf(run, call.persona));
+}
+
+function personaOf({ state }: LiveRun, name: string | undefined): FrozenPersona | undefined {
+  return name === undefined ? undefined : state.personas[name];
 }
 
 /** Models and tools of personas are named in the words of claude, and mean nothing to other programs. */
-function inPersona(definition: AgentDefinition, persona: FrozenPersona): AgentDefinition {
-  if (definition.program !== 'claude') return definition;
+function inPersona(
+  definition: AgentDefinition,
+  persona: FrozenPersona | undefined,
+): AgentDefinition {
+  if (persona === undefined || definition.program !== 'claude') return definition;
   const model = definition.model ?? persona.model;
   const tools = persona.tools === undefined ? [] : ['--allowedTools', persona.tools.join(',')];
   return {
@@ -90,13 +98,13 @@ export function settlingJob(
   task: Task,
 ): AgentJob | { readonly failure: Failure } {
   const { agents: names = [], persona: name } = run.state.workflow.conflicts ?? {};
-  const persona = name === undefined ? undefined : run.state.personas[name];
+  const persona = personaOf(run, name);
   const there = names
     .flatMap((each) => run.state.agents[each] ?? [])
     .find((each) => missingProgram(run, each) === undefined);
   const first = there ?? run.state.agents[names[0] ?? ''];
   if (first === undefined) throw new Error('no agent settles conflicts');
-  const definition = persona === undefined ? first : inPersona(first, persona);
+  const definition = inPersona(first, persona);
   const prompt = composePrompt({ ...(persona && { persona: persona.prompt }), task });
   return askAgent(run, { definition, folder, prompt, persona: name, session: undefined });
 }
@@ -143,7 +151,6 @@ function askAgent(
       prompt: digest,
       ...(session !== undefined && { session }),
     },
-    definition,
     identity: JSON.stringify({ definition, prompt: digest }),
   };
 }
@@ -151,33 +158,21 @@ function askAgent(
 function promptOf(run: LiveRun, { node, call, evidence }: AgentWork): string {
   const { files } = run.parts.ports;
   const told = evidence === undefined ? undefined : files.readText(evidence);
-  const persona = call.persona === undefined ? undefined : run.state.personas[call.persona];
+  const persona = personaOf(run, call.persona);
   return composePrompt({
     ...(persona && { persona: persona.prompt }),
     task: fillInTask(call.prompt, contextOf(run.state, node, [call.prompt])),
     ...(told !== undefined && {
-      before: { kind: isLeftOff(run, node) ? 'left-off' : 'failed', evidence: told },
+      before: { kind: goesOn(run, node) ? 'left-off' : 'failed', evidence: told },
     }),
   });
 }
 
-/**
- * The last attempt ended for a reason that is not its task's: who does it now goes on where it stopped,
- * in an isolated run in a worktree that holds its commit.
- */
-export function isLeftOff(run: LiveRun, node: PlanNode): boolean {
+/** The last attempt was left off: in an isolated run the next one begins in a worktree that holds its commit. */
+export function goesOn(run: LiveRun, node: PlanNode): boolean {
   const kind = stepStateOf(run.state, node.index).attempts.at(-1)?.failure?.kind;
-  return kind !== undefined && LEFT_OFF.has(kind);
+  return kind !== undefined && isLeftOff(kind);
 }
-
-const LEFT_OFF: ReadonlySet<FailureKind> = new Set([
-  'auth',
-  'budget',
-  'crash',
-  'interrupted',
-  'rate_limit',
-  'unavailable',
-]);
 
 function missingProgram(run: LiveRun, definition: AgentDefinition): string | undefined {
   const { ports, settings } = run.parts;

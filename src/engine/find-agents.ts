@@ -7,9 +7,9 @@ import { OrchError } from '../base/errors.ts';
 import { closestMatch, joinWords } from '../base/text.ts';
 import type { ProcessPort } from '../ports/processes.ts';
 import {
-  AGENT_PROGRAMS,
   type AgentDefinition,
   isKnownProgram,
+  KNOWN_PROGRAMS,
   plainAgent,
 } from '../workflow/agents.ts';
 import type { Config } from '../workflow/config-schema.ts';
@@ -68,7 +68,7 @@ function define(name: string, request: AgentsRequest, spot: Asked['spot']): Agen
   if (own !== undefined) return own;
   if (name === AUTO) return firstThere(request, spot);
   if (isKnownProgram(name)) return plainAgent(name);
-  const known = [...Object.keys(config.agents), ...AGENT_PROGRAMS.filter(isKnownProgram), AUTO];
+  const known = [...Object.keys(config.agents), ...KNOWN_PROGRAMS, AUTO];
   const near = closestMatch(name, known);
   throw new OrchError('ORCH_UNKNOWN_AGENT', `there is no agent "${name}"`, {
     fix:
@@ -80,7 +80,7 @@ function define(name: string, request: AgentsRequest, spot: Asked['spot']): Agen
 }
 
 function firstThere(request: AgentsRequest, spot: Asked['spot']): AgentDefinition {
-  const known = AGENT_PROGRAMS.filter(isKnownProgram).map(plainAgent);
+  const known = KNOWN_PROGRAMS.map(plainAgent);
   const candidates = [...Object.values(request.config.agents), ...known];
   const first = candidates.find((agent) => isThere(agent, request));
   if (first !== undefined) return first;

@@ -8,7 +8,7 @@ import { executableOf } from '../agent/programs.ts';
 import { hasErrno, OrchError } from '../base/errors.ts';
 import { stripControl } from '../base/text.ts';
 import type { FilesPort } from '../ports/files.ts';
-import { AGENT_PROGRAMS, isKnownProgram, plainAgent } from '../workflow/agents.ts';
+import { KNOWN_PROGRAMS, plainAgent } from '../workflow/agents.ts';
 import { type Detected, detectCommands } from '../workflow/first/detect-commands.ts';
 import type { RepositoryFacts } from '../workflow/first/offers.ts';
 import {
@@ -44,7 +44,7 @@ export function initRepository(files: FilesPort, request: InitRequest): InitRepo
   const { root } = request;
   const facts = factsOf(files, request);
   const detected = detectCommands(facts, request.folder);
-  const agents = AGENT_PROGRAMS.filter(isKnownProgram).filter((program) =>
+  const agents = KNOWN_PROGRAMS.filter((program) =>
     facts.hasProgram(executableOf({ agent: plainAgent(program) })),
   );
   const workflow = ['.orch/workflows/check.yml', '.orch/workflows/check.yaml'].find((path) =>

@@ -9,12 +9,12 @@ import { nameOf } from '../run/scope.ts';
 import { type Attempt, isIsolated, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
 import {
-  type AgentJob,
   type AgentWork,
   agentJob,
   agentOf,
   agentTimeout,
-  isLeftOff,
+  goesOn,
+  type JobWork,
 } from './agent-step.ts';
 import type { AttemptSpec, Attempts } from './attempts.ts';
 import { endIsolated, pinnedFields, pinStep } from './end-isolated.ts';
@@ -48,7 +48,7 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   };
   let env: Record<string, string>;
   let name: string | undefined;
-  let work: Work | { readonly failure: Failure };
+  let work: JobWork | { readonly failure: Failure };
   try {
     env = stepEnvironment(run.state, node, attempt, folder);
     name = nameOf(run.state, node);
@@ -83,15 +83,10 @@ export function startStep(run: LiveRun, attempts: Attempts, node: PlanNode, atte
   );
 }
 
-/** What a step runs: its own script, or an agent. */
-interface Work extends Partial<AgentJob> {
-  readonly script: string;
-}
-
 function workOf(
   run: LiveRun,
   work: Omit<AgentWork, 'call' | 'definition'>,
-): Work | { readonly failure: Failure } {
+): JobWork | { readonly failure: Failure } {
   const { step } = work.node;
   if (step.agent !== undefined) {
     const definition = agentOf(run, work.node, step.agent);
@@ -119,8 +114,8 @@ function claimNext(
   const claimed = claimPlace(run, tip?.commit);
   if (claimed === undefined) return undefined;
   // An agent that takes over, or goes on after a limit, does so where the one before it stopped.
-  const goesOn = node.step.agent !== undefined && isLeftOff(run, node);
-  if (!goesOn || !last?.commit || !last.base) return { ...claimed, base: claimed.commit };
+  const isContinued = node.step.agent !== undefined && goesOn(run, node);
+  if (!isContinued || !last?.commit || !last.base) return { ...claimed, base: claimed.commit };
   return { claim: claimed.claim, commit: last.commit, base: last.base };
 }
 
@@ -128,7 +123,7 @@ function claimNext(
 interface Start {
   readonly node: PlanNode;
   readonly attempt: number;
-  readonly work: Work;
+  readonly work: JobWork;
   readonly env: Readonly<Record<string, string>>;
   readonly keeper: Keeper;
 }

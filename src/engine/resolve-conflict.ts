@@ -12,7 +12,7 @@ import type { MergeConflict } from '../ports/git.ts';
 import type { Failure, ResolveFinished, Usage } from '../run/events.ts';
 import { type Conflict, type RunState, stepStateOf } from '../run/state.ts';
 import { failureOf, type Outcome, statusOf } from '../run/verdict.ts';
-import { type AgentJob, agentTimeout, PROMPT_FILE, settlingJob } from './agent-step.ts';
+import { agentTimeout, type JobWork, PROMPT_FILE, settlingJob } from './agent-step.ts';
 import type { AttemptSpec, Attempts, JobSpec } from './attempts.ts';
 import { stepEnvironment, stepMarker } from './job-environment.ts';
 import type { LiveRun } from './live-run.ts';
@@ -90,7 +90,7 @@ function launch(run: LiveRun, attempts: Attempts, node: PlanNode, place: Place):
   const conflict = conflictOf(run, node);
   const { files } = run.parts.ports;
   let env: Record<string, string>;
-  let work: Work | { readonly failure: Failure };
+  let work: JobWork | { readonly failure: Failure };
   try {
     env = stepEnvironment(run.state, node, started.attempt, folder);
     files.makeFolder(folder);
@@ -123,15 +123,11 @@ function launch(run: LiveRun, attempts: Attempts, node: PlanNode, place: Place):
 }
 
 /** What settles it: the workflow's own script, or an agent. */
-interface Work extends Partial<AgentJob> {
-  readonly script: string;
-}
-
 function workOf(
   run: LiveRun,
   folder: string,
   prompt: string,
-): Work | { readonly failure: Failure } {
+): JobWork | { readonly failure: Failure } {
   const { run: script } = conflictsSetting(run.state);
   if (script === undefined) return settlingJob(run, folder, { text: prompt, quotes: [] });
   run.parts.ports.files.replace(`${folder}/${PROMPT_FILE}`, prompt);

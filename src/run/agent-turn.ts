@@ -14,6 +14,11 @@ const TAKEN_OVER: ReadonlySet<FailureKind> = new Set([
   'unavailable',
 ]);
 
+/** An attempt that ended so was not ended by its task: whoever does it next goes on where it stopped. */
+export function isLeftOff(kind: FailureKind): boolean {
+  return TAKEN_OVER.has(kind) || kind === 'interrupted';
+}
+
 /** The first wait for a limit of which nobody says when it is lifted; doubles each time. */
 const FIRST_WAIT_MS = 30_000;
 const MAX_WAIT_MS = 600_000;

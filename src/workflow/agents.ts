@@ -40,3 +40,6 @@ export function plainAgent(program: AgentProgram): AgentDefinition {
 export function isKnownProgram(name: string): name is AgentProgram {
   return name !== 'exec' && (AGENT_PROGRAMS as readonly string[]).includes(name);
 }
+
+/** Those that need no entry in config.yaml. */
+export const KNOWN_PROGRAMS: readonly AgentProgram[] = AGENT_PROGRAMS.filter(isKnownProgram);

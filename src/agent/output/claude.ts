@@ -5,7 +5,7 @@
  */
 import type { AgentFailureKind, AgentProgress } from '../report.ts';
 import { amountAt, asObject, type JsonObject, listAt, objectAt, textAt } from './json-values.ts';
-import { readerOf, type Sheet } from './protocol.ts';
+import { detailOf, noteSession, readerOf, type Sheet } from './protocol.ts';
 
 /** Of more messages the usage is told by the result alone. */
 const MAX_MESSAGES = 10_000;
@@ -18,8 +18,7 @@ const KINDS: Readonly<Record<string, AgentFailureKind>> = {
 export function readClaude() {
   const spent = new Map<string, JsonObject>();
   return readerOf((event, sheet) => {
-    const session = textAt(event, 'session_id');
-    if (session !== undefined) sheet.session = session;
+    noteSession(sheet, textAt(event, 'session_id'));
     switch (event['type']) {
       case 'assistant':
         return noteMessage(event, sheet, spent);
@@ -95,22 +94,4 @@ function cursorTool(call: JsonObject): readonly AgentProgress[] {
   const [tool] = Object.keys(call);
   if (tool === undefined) return [];
   return [{ kind: 'tool', tool, detail: detailOf(objectAt(call[tool], 'args')) }];
-}
-
-/** What a tool is used for: its first argument that says it best. */
-export function detailOf(input: JsonObject): string {
-  for (const key of [
-    'command',
-    'file_path',
-    'filePath',
-    'path',
-    'pattern',
-    'query',
-    'url',
-    'description',
-  ]) {
-    const text = textAt(input, key);
-    if (text !== undefined) return text;
-  }
-  return '';
 }

@@ -4,17 +4,15 @@
  */
 import type { AgentProgress } from '../report.ts';
 import { amountAt, type JsonObject, listAt, objectAt, textAt } from './json-values.ts';
-import { readerOf, type Sheet } from './protocol.ts';
+import { noteSession, readerOf, type Sheet } from './protocol.ts';
 
 export const readCodex = () => readerOf(note);
 
 function note(event: JsonObject, sheet: Sheet): readonly AgentProgress[] {
   switch (event['type']) {
-    case 'thread.started': {
-      const session = textAt(event, 'thread_id');
-      if (session !== undefined) sheet.session = session;
+    case 'thread.started':
+      noteSession(sheet, textAt(event, 'thread_id'));
       return [];
-    }
     case 'turn.started':
       delete sheet.verdict;
       return [];

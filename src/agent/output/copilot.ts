@@ -3,12 +3,11 @@
  * message of the assistant is taken for one; whether it has failed its exit code says.
  */
 import { objectAt, textAt } from './json-values.ts';
-import { readerOf } from './protocol.ts';
+import { noteSession, readerOf } from './protocol.ts';
 
 export const readCopilot = () =>
   readerOf((event, sheet) => {
-    const session = textAt(event, 'sessionId') ?? textAt(event, 'session_id');
-    if (session !== undefined) sheet.session = session;
+    noteSession(sheet, textAt(event, 'sessionId') ?? textAt(event, 'session_id'));
     const type = textAt(event, 'type') ?? '';
     const data = objectAt(event, 'data');
     const text = textAt(event, 'content') ?? textAt(data, 'content') ?? textAt(event, 'text');

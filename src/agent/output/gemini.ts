@@ -1,8 +1,7 @@
 /** `gemini -o stream-json`. Its last word is `result`; what it says comes in pieces. */
 import type { AgentProgress } from '../report.ts';
-import { detailOf } from './claude.ts';
 import { amountAt, type JsonObject, objectAt, textAt } from './json-values.ts';
-import { readerOf, type Sheet } from './protocol.ts';
+import { detailOf, noteSession, readerOf, type Sheet } from './protocol.ts';
 
 export function readGemini() {
   let saying = '';
@@ -15,11 +14,9 @@ export function readGemini() {
   };
   return readerOf((event, sheet) => {
     switch (event['type']) {
-      case 'init': {
-        const session = textAt(event, 'session_id');
-        if (session !== undefined) sheet.session = session;
+      case 'init':
+        noteSession(sheet, textAt(event, 'session_id'));
         return [];
-      }
       case 'message':
         if (event['role'] !== 'assistant') return [];
         saying += textAt(event, 'content') ?? '';

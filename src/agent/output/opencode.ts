@@ -3,15 +3,13 @@
  * the reason `stop`, and no error came after.
  */
 import type { AgentProgress } from '../report.ts';
-import { detailOf } from './claude.ts';
 import { amountAt, type JsonObject, objectAt, textAt } from './json-values.ts';
-import { readerOf, type Sheet } from './protocol.ts';
+import { detailOf, noteSession, readerOf, type Sheet } from './protocol.ts';
 
 export const readOpencode = () => readerOf(note);
 
 function note(event: JsonObject, sheet: Sheet): readonly AgentProgress[] {
-  const session = textAt(event, 'sessionID');
-  if (session !== undefined) sheet.session = session;
+  noteSession(sheet, textAt(event, 'sessionID'));
   const part = objectAt(event, 'part');
   switch (event['type']) {
     case 'step_start':

@@ -13,7 +13,7 @@ import type {
   OutputReader,
 } from '../report.ts';
 import { JsonLines } from './json-lines.ts';
-import type { JsonObject } from './json-values.ts';
+import { type JsonObject, textAt } from './json-values.ts';
 
 export interface Sheet {
   session?: string;
@@ -33,6 +33,28 @@ export interface Reason {
   /** Where the program itself says it. */
   readonly kind?: AgentFailureKind;
 }
+
+/** @param session undefined when the event names none */
+export function noteSession(sheet: Sheet, session: string | undefined): void {
+  if (session !== undefined) sheet.session = session;
+}
+
+/** What a tool is used for: its first argument that says it best. */
+export function detailOf(input: JsonObject): string {
+  const said = DETAILS.map((key) => textAt(input, key)).find((text) => text !== undefined);
+  return said ?? '';
+}
+
+const DETAILS = [
+  'command',
+  'file_path',
+  'filePath',
+  'path',
+  'pattern',
+  'query',
+  'url',
+  'description',
+];
 
 /** Notes one event. @returns what people are told of it; usage is told by itself */
 export type NoteEvent = (event: JsonObject, sheet: Sheet) => readonly AgentProgress[];
